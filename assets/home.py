@@ -1,0 +1,106 @@
+"""Where state lives: one folder outside the tree, `AIMS_HOME`, and a cache of fetched packages outside that."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from governance.faults import UsageFault
+from governance.register import Register
+
+FOLDERS = ("lake", "profiles", "reports", "models", "dagster")
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one installation."""
+
+    root: Path
+
+    @property
+    def lake(self) -> Path:
+        """Landed batches, Parquet, named by digest. Rows of persons: readable by the service only."""
+        return self.root / "lake"
+
+    @property
+    def profiles(self) -> Path:
+        """Grids and profiles, named by digest. No person's row."""
+        return self.root / "profiles"
+
+    @property
+    def reports(self) -> Path:
+        """Pages for people."""
+        return self.root / "reports"
+
+    @property
+    def models(self) -> Path:
+        """Trained candidate models, named by digest."""
+        return self.root / "models"
+
+    @property
+    def dagster(self) -> Path:
+        """Dagster's own instance: a view of what ran, never the record."""
+        return self.root / "dagster"
+
+    @property
+    def cache(self) -> Path:
+        """Fetched packages. They hold raw personal data and therefore lie outside `AIMS_HOME`."""
+        named = os.environ.get("AIMS_CACHE")
+        return Path(named) if named else Path(platformdirs.user_cache_dir("aims-monitor"))
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever recorded here."""
+        return (self.root / "register.db").exists()
+
+    def register(self) -> Register:
+        """The ledger and its projections, made when not there.
+
+        Raises
+        ------
+        UsageFault
+            The folder cannot be made or written.
+        """
+        self._make()
+        return Register(self.root / "register.db")
+
+    def _make(self) -> None:
+        try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in FOLDERS:
+                (self.root / name).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise UsageFault(
+                f"AIMS_HOME={self.root} cannot be written: {error.strerror}. Name another folder with AIMS_HOME."
+            ) from None
+        if not os.access(self.root, os.W_OK):
+            raise UsageFault(f"AIMS_HOME={self.root} cannot be written. Name another folder with AIMS_HOME.")
+
+
+def home() -> Home:
+    """`AIMS_HOME`, or `.aims` in the project's folder."""
+    named = os.environ.get("AIMS_HOME")
+    return Home(Path(named).absolute() if named else Path(__file__).resolve().parents[1] / ".aims")
+
+
+@dataclass(frozen=True)
+class Site:
+    """One run at one place: where things are kept, when it started, and what it is called.
+
+    The clock enters here, once per run, so that nothing below it has to ask for the time.
+    """
+
+    home: Home
+    register: Register
+    at: dt.datetime
+    run: str
+
+
+def site(at: dt.datetime | None = None, run: str = "") -> Site:
+    """The site of a run that starts now."""
+    place = home()
+    return Site(place, place.register(), at or dt.datetime.now(dt.UTC), run)

@@ -1,0 +1,116 @@
+"""A candidate model from the declared training snapshot, with what it shows on held-out rows (A.6.2.3, A.6.2.4).
+
+Training and release are kept apart: this trains and measures. Releasing is a person's act.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assets.code import code_digest
+from assets.home import Site
+from assets.lake import keep_file
+from assets.steps import land_and_check
+from governance.declarations import Declaration
+from governance.system import Model
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+
+def train(declaration: Declaration, site: Site) -> dict[str, Any]:
+    """Trains the declared candidate once per snapshot, declaration and code. Returns the body of its event.
+
+    Raises
+    ------
+    Held, NotArrived
+        The training snapshot cannot be used: no model is trained on data that failed its checks.
+    """
+    model = declaration.model
+    if model is None:
+        raise LookupError(f"{declaration.id} declares no model.")
+    checked = land_and_check(declaration, "training", "training", site)
+    inputs = {
+        "data": checked.landing.digest,
+        "model": declaration.digests["model.yaml"],
+        "code": code_digest(),
+    }
+    last = site.register.last("model.trained", f"{declaration.id}/{model.name}")
+    if last and last.body["inputs"] == inputs and (site.home.models / f"{last.body['model']}.joblib").exists():
+        return last.body
+    pipeline, metrics = _fit(declaration, model, checked.landing.path)
+    digest, _ = keep_file(site.home.models, ".joblib", lambda path: _dump(pipeline, path))
+    body = {
+        "inputs": inputs,
+        "model": digest,
+        "estimator": model.estimator,
+        "features": list(model.features),
+        "seed": model.seed,
+        "metrics": metrics,
+        "release": [_held_against(item.metric, item.limit, metrics) for item in model.release],
+        "run": site.run,
+    }
+    site.register.record("model.trained", f"{declaration.id}/{model.name}", body, at=site.at)
+    return body
+
+
+def _fit(declaration: Declaration, model: Model, path: Path) -> tuple[Pipeline, dict[str, Any]]:
+    import pandas as pd
+    from sklearn.metrics import accuracy_score, roc_auc_score
+    from sklearn.model_selection import train_test_split
+
+    label = declaration.system.the("label") or ""
+    rows = pd.read_parquet(path, columns=[*model.features, label])
+    unlabelled = int(rows[label].isna().sum())
+    rows = rows[rows[label].notna()]
+    taught, held_out = train_test_split(
+        rows, test_size=model.holdout_share, random_state=model.seed, stratify=rows[label]
+    )
+    pipeline = _pipeline(declaration, model, rows)
+    pipeline.fit(taught[list(model.features)], taught[label])
+    score = pipeline.predict_proba(held_out[list(model.features)])[:, 1]
+    return pipeline, {
+        "roc_auc": float(roc_auc_score(held_out[label], score)),
+        "accuracy": float(accuracy_score(held_out[label], score >= 0.5)),
+        "rows_taught": len(taught),
+        "rows_held_out": len(held_out),
+        "rows_without_label": unlabelled,
+    }
+
+
+def _pipeline(declaration: Declaration, model: Model, rows: pd.DataFrame) -> Pipeline:
+    from sklearn.compose import make_column_transformer
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    categorical = [name for name in model.features if declaration.kind(name) == "categorical"]
+    numeric = [name for name in model.features if name not in categorical]
+    encoded = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10, sparse_output=False)
+    measured = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
+    prepared = make_column_transformer((encoded, categorical), (measured, numeric))
+    estimator = (
+        HistGradientBoostingClassifier(random_state=model.seed)
+        if model.estimator == "gradient_boosting"
+        else LogisticRegression(max_iter=1000)
+    )
+    return make_pipeline(prepared, estimator)
+
+
+def _held_against(metric: str, limit: float, metrics: dict[str, Any]) -> dict[str, Any]:
+    value = metrics[metric]
+    reason = f"{metric} {value:.4f} on {metrics['rows_held_out']} held-out rows, must be at least {limit:g}"
+    return {"metric": metric, "limit": limit, "value": value, "met": value >= limit, "reason": reason}
+
+
+def _dump(pipeline: Pipeline, path: Path) -> None:
+    import joblib
+
+    buffer = io.BytesIO()
+    joblib.dump(pipeline, buffer)
+    path.write_bytes(buffer.getvalue())

@@ -1,0 +1,200 @@
+"""The shape of `impact_assessment.yaml` (6.1.4, 8.4, A.5; after ISO/IEC 42005) and of its approval.
+
+Harms and criteria refer to each other both ways: no criterion without a harm, no harm without a criterion or
+a stated reason why nothing is measured.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from governance.system import Identifier, Sha256, Strict, Text
+
+Level = Literal["low", "medium", "high"]
+Direction = Literal["above", "below", "either"]
+
+DRIFT_METRICS = ("psi", "jensen_shannon", "ks")
+CHANGE_METRICS = ("outcome_rate_change", "selection_rate_change")
+OVERALL_METRICS = (
+    "outcome_rate",
+    "selection_rate",
+    "label_coverage",
+    "accuracy",
+    "precision",
+    "true_positive_rate",
+    "false_positive_rate",
+    "false_negative_rate",
+    "f1",
+    "roc_auc",
+    "brier_score",
+    "log_loss",
+)
+GROUP_RATES = (
+    "selection_rate",
+    "outcome_rate",
+    "accuracy",
+    "precision",
+    "true_positive_rate",
+    "false_positive_rate",
+    "false_negative_rate",
+)
+DIFFERENCE_METRICS = tuple(f"{rate}_difference" for rate in GROUP_RATES)
+NEEDS_LABELS = frozenset(
+    {
+        "outcome_rate",
+        "outcome_rate_change",
+        "accuracy",
+        "precision",
+        "f1",
+        "roc_auc",
+        "brier_score",
+        "log_loss",
+    }
+    | {"true_positive_rate", "false_positive_rate", "false_negative_rate", "outcome_rate_difference"}
+    | {f"{rate}_difference" for rate in GROUP_RATES if rate not in ("selection_rate",)}
+)
+
+
+class Harm(Strict):
+    """What could go wrong, for whom, how badly and how likely, before and in spite of the measures."""
+
+    id: Identifier
+    party: Text
+    description: Text
+    severity: Level
+    likelihood: Level
+    reversible: bool
+    rationale: Text
+    not_measured_because: Text | None = None
+
+
+class Measure(Strict):
+    """What the organisation does about a harm, apart from watching it."""
+
+    id: Identifier
+    harm: Identifier
+    description: Text
+
+
+class Criterion(Strict):
+    """A promise about later data that can be false, with its limit and the reason for it.
+
+    `alpha` is the chance of a false breach when the truth stands exactly at the limit. It is shared evenly
+    over the columns or contrasts that the criterion covers.
+    """
+
+    id: Identifier
+    harm: Identifier
+    metric: str
+    columns: tuple[str, ...] = ()
+    grouping: str | None = None
+    contrasts: tuple[tuple[str, str], ...] = ()
+    direction: Direction
+    warn: float | None = None
+    limit: float
+    window: Literal["batch"] = "batch"
+    min_n: Annotated[int, Field(ge=1)]
+    min_label_coverage: Annotated[float, Field(ge=0, le=1)] = 0.95
+    evidence: Literal["bound", "point"] = "bound"
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    on_inconclusive: Literal["report", "alert"] = "report"
+    severity: Literal["minor", "major", "critical"]
+    owner: Text
+    controls: Annotated[tuple[str, ...], Field(min_length=1)]
+    rationale: Text
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Criterion:
+        problems = list(_criterion_problems(self))
+        if problems:
+            raise ValueError(" ".join(problems))
+        return self
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether the metric rests on outcomes."""
+        return self.metric in NEEDS_LABELS
+
+
+class ImpactAssessment(Strict):
+    """What the system may do to whom, what is promised about it, and who answers for that."""
+
+    id: Identifier
+    version: Annotated[int, Field(ge=1)]
+    system: Identifier
+    author: Text
+    review_by: dt.date
+    intended_use: Text
+    excluded_uses: tuple[Text, ...]
+    affected_groups: Annotated[tuple[Text, ...], Field(min_length=1)]
+    harms: Annotated[tuple[Harm, ...], Field(min_length=1)]
+    measures: tuple[Measure, ...] = ()
+    criteria: Annotated[tuple[Criterion, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _harms_and_criteria_meet(self) -> ImpactAssessment:
+        problems = list(_coverage_problems(self))
+        if problems:
+            raise ValueError(" ".join(problems))
+        return self
+
+
+class Approval(Strict):
+    """`approval.yaml`: who approved which bytes of the assessment. Author and approver are different people."""
+
+    assessment_sha256: Sha256
+    approved_by: Text
+    approved_on: dt.date
+    demonstration: bool
+    statement: Text
+
+
+def _criterion_problems(criterion: Criterion) -> Iterator[str]:
+    known = {*DRIFT_METRICS, *CHANGE_METRICS, *OVERALL_METRICS, *DIFFERENCE_METRICS, "selection_rate_ratio"}
+    metric, drift = criterion.metric, criterion.metric in DRIFT_METRICS
+    grouped = metric in DIFFERENCE_METRICS or metric == "selection_rate_ratio"
+    if metric not in known:
+        yield f"Unknown metric {metric!r}. Known: {', '.join(sorted(known))}."
+    if drift != bool(criterion.columns):
+        yield f"Metric {metric!r} {'needs' if drift else 'takes no'} `columns`."
+    if grouped != bool(criterion.grouping):
+        yield f"Metric {metric!r} {'needs' if grouped else 'takes no'} `grouping`."
+    if criterion.contrasts and not criterion.grouping:
+        yield "`contrasts` goes with `grouping`."
+    if drift and criterion.direction != "above":
+        yield f"A distance can only be too large: direction must be above, got {criterion.direction!r}."
+    if criterion.warn is not None and not _warn_comes_first(criterion):
+        yield f"`warn` must be reached before `limit`, got warn {criterion.warn} and limit {criterion.limit}."
+    if criterion.direction == "either" and criterion.limit <= 0:
+        yield f"With direction either, `limit` is the size of a change and must be > 0, got {criterion.limit}."
+
+
+def _warn_comes_first(criterion: Criterion) -> bool:
+    assert criterion.warn is not None
+    if criterion.direction == "below":
+        return criterion.warn >= criterion.limit
+    return criterion.warn <= criterion.limit
+
+
+def _coverage_problems(assessment: ImpactAssessment) -> Iterator[str]:
+    harms = {harm.id for harm in assessment.harms}
+    watched = {criterion.harm for criterion in assessment.criteria}
+    for kind, ids in (
+        ("harm", [h.id for h in assessment.harms]),
+        ("criterion", [c.id for c in assessment.criteria]),
+    ):
+        for twice in sorted({i for i in ids if ids.count(i) > 1}):
+            yield f"The {kind} {twice!r} stands there twice: ids must be unique."
+    for criterion in assessment.criteria:
+        if criterion.harm not in harms:
+            yield f"Criterion {criterion.id!r} names the harm {criterion.harm!r}, which is not described."
+    for measure in assessment.measures:
+        if measure.harm not in harms:
+            yield f"Measure {measure.id!r} names the harm {measure.harm!r}, which is not described."
+    for harm in assessment.harms:
+        if harm.id not in watched and not harm.not_measured_because:
+            yield f"Harm {harm.id!r} has no criterion and no `not_measured_because`."

@@ -1,0 +1,328 @@
+"""Reads `data/systems/NAME/` into checked objects; all faults of a system at once, each with file and line.
+
+One system with faults never hides the others: it is returned beside them, as faults.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from governance.assessment import Approval, Criterion, ImpactAssessment
+from governance.canonical import digest
+from governance.faults import DeclarationFaults, Fault
+from governance.periods import floor
+from governance.system import Model, System
+
+FILES = ("system.yaml", "contract.yaml", "impact_assessment.yaml")
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One system as declared: its four documents, and the digests of the files they were read from."""
+
+    folder: Path
+    system: System
+    assessment: ImpactAssessment
+    contract_text: str
+    types: dict[str, str]
+    required: frozenset[str]
+    model: Model | None
+    approval: Approval | None
+    digests: dict[str, str]
+
+    @property
+    def id(self) -> str:
+        """The system's id."""
+        return self.system.id
+
+    @property
+    def digest(self) -> str:
+        """Digest over all files of the declaration: what was agreed when a batch was judged."""
+        return digest(self.digests)
+
+    @property
+    def assessment_digest(self) -> str:
+        """SHA-256 of impact_assessment.yaml's bytes: what an approval is given to."""
+        return self.digests["impact_assessment.yaml"]
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether the approval is for the very bytes that are in force."""
+        return self.approval is not None and self.approval.assessment_sha256 == self.assessment_digest
+
+    def kind(self, column: str) -> str:
+        """`numeric` or `categorical`: as declared, else by the contract's logical type."""
+        declared = self.system.columns[column].kind
+        return declared or ("numeric" if self.types[column] in ("integer", "number") else "categorical")
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """Every system found: the sound ones by id, and the faults of the others by folder name."""
+
+    sound: dict[str, Declaration]
+    faults: dict[str, tuple[Fault, ...]]
+
+
+def systems_folder() -> Path:
+    """`AIMS_SYSTEMS`, or the systems shipped in `data/systems`."""
+    named = os.environ.get("AIMS_SYSTEMS")
+    return Path(named) if named else Path(__file__).resolve().parents[1] / "data" / "systems"
+
+
+def load_all(folder: Path) -> Declarations:
+    """All systems below `folder`, sound or not."""
+    sound: dict[str, Declaration] = {}
+    faults: dict[str, tuple[Fault, ...]] = {}
+    for path in sorted(p for p in folder.glob("*") if p.is_dir() and not p.name.startswith((".", "_"))):
+        try:
+            declaration = load(path)
+        except DeclarationFaults as error:
+            faults[path.name] = error.faults
+            continue
+        sound[declaration.id] = declaration
+    return Declarations(sound, faults)
+
+
+def load(folder: Path) -> Declaration:
+    """One system's declaration.
+
+    Raises
+    ------
+    DeclarationFaults
+        Everything that is wrong with it, over all its files.
+    """
+    faults: list[Fault] = []
+    documents = {name: _Document.read(folder / name, faults) for name in FILES}
+    optional = {
+        name: _Document.read(folder / name, faults)
+        for name in ("model.yaml", "approval.yaml")
+        if (folder / name).exists()
+    }
+    system = _shape(documents["system.yaml"], System, faults)
+    assessment = _shape(documents["impact_assessment.yaml"], ImpactAssessment, faults)
+    model = _shape(optional.get("model.yaml"), Model, faults)
+    approval = _shape(optional.get("approval.yaml"), Approval, faults)
+    contract = documents["contract.yaml"]
+    types = _types(contract, faults)
+    if system and contract:
+        faults += _system_faults(system, documents["system.yaml"], folder, types)
+    if system and assessment:
+        faults += _assessment_faults(system, assessment, documents["impact_assessment.yaml"], set(types))
+    if system and model:
+        faults += _model_faults(system, model, optional["model.yaml"])
+    if assessment and approval:
+        faults += _approval_faults(assessment, approval, optional["approval.yaml"])
+    if faults or not (system and assessment and contract):
+        raise DeclarationFaults(faults)
+    found = {**documents, **optional}
+    digests = {name: document.sha256 for name, document in found.items() if document}
+    required = _required(contract, system)
+    return Declaration(folder, system, assessment, contract.text, types, required, model, approval, digests)
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A YAML file with the line of every key, so that a fault can point at it."""
+
+    name: str
+    text: str
+    sha256: str
+    value: Any
+    lines: dict[tuple[str | int, ...], int]
+
+    @classmethod
+    def read(cls, path: Path, faults: list[Fault]) -> _Document | None:
+        name = f"{path.parent.name}/{path.name}"
+        try:
+            raw = path.read_bytes()
+            text = raw.decode("utf-8")
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            value = yaml.safe_load(text)
+        except FileNotFoundError:
+            faults.append(Fault(name, 1, "The file is missing.", "Write it; `docs/declarations.md` says how."))
+            return None
+        except UnicodeDecodeError as error:
+            faults.append(Fault(name, 1, f"Not UTF-8 text (byte {error.start}).", "Save it as UTF-8."))
+            return None
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            faults.append(Fault(name, line, f"Not YAML: {error.problem}.", "Mend the syntax."))
+            return None
+        lines: dict[tuple[str | int, ...], int] = {}
+        if node is not None:
+            twice = list(_walk(node, (), lines))
+            faults.extend(Fault(name, line, f"The key {key!r} stands there twice.", "Keep one.") for key, line in twice)
+        if not isinstance(value, dict):
+            faults.append(Fault(name, 1, f"Must be a mapping, got {type(value).__name__}.", "Start with `id: ...`."))
+            return None
+        return cls(name, text, hashlib.sha256(raw).hexdigest(), value, lines)
+
+    def line(self, where: tuple[str | int, ...]) -> int:
+        """Line of the deepest key of `where` that is in the file."""
+        for length in range(len(where), 0, -1):
+            if where[:length] in self.lines:
+                return self.lines[where[:length]]
+        return 1
+
+    def fault(self, where: tuple[str | int, ...], what: str, remedy: str) -> Fault:
+        """A fault that points at `where`."""
+        return Fault(self.name, self.line(where), what, remedy)
+
+
+def _walk(
+    node: yaml.Node, path: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]
+) -> Iterator[tuple[str, int]]:
+    """Notes the line of every key and item; yields keys that stand twice, which YAML would silently merge."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            here = (*path, key.value)
+            if key.value in seen:
+                yield key.value, key.start_mark.line + 1
+            seen.add(key.value)
+            lines[here] = key.start_mark.line + 1
+            yield from _walk(value, here, lines)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            lines[(*path, index)] = value.start_mark.line + 1
+            yield from _walk(value, (*path, index), lines)
+
+
+def _shape(document: _Document | None, shape: type[Shape], faults: list[Fault]) -> Shape | None:
+    if document is None:
+        return None
+    try:
+        return shape.model_validate(document.value)
+    except ValidationError as error:
+        faults += [_as_fault(document, item) for item in error.errors(include_url=False, include_context=False)]
+        return None
+
+
+def _as_fault(document: _Document, error: Any) -> Fault:
+    where = tuple(part for part in error["loc"] if part not in ("package", "file"))
+    name = ".".join(str(part) for part in where)
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "missing":
+        return document.fault(where, f"{name}: is missing.", "Add it.")
+    if error["type"] == "extra_forbidden":
+        return document.fault(where, f"{name}: unknown key.", "Remove it, or mend its spelling.")
+    if error["type"] == "value_error":
+        return document.fault(where, f"{name}: {message}" if name else message, "")
+    return document.fault(where, f"{name}: {message}, got {_short(error.get('input'))}.", "Mend the value.")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _types(contract: _Document | None, faults: list[Fault]) -> dict[str, str]:
+    """Column → logical type. The contract's other rules are compiled by `checks.contract`."""
+    if contract is None:
+        return {}
+    schema = contract.value.get("schema")
+    if not (isinstance(schema, list) and len(schema) == 1 and isinstance(schema[0].get("properties"), list)):
+        faults.append(contract.fault(("schema",), "schema: must hold one object with properties.", "Mend it."))
+        return {}
+    types: dict[str, str] = {}
+    for index, item in enumerate(schema[0]["properties"]):
+        name, kind = item.get("name"), item.get("logicalType")
+        where = ("schema", 0, "properties", index)
+        if not name or kind not in ("string", "integer", "number", "boolean", "date", "timestamp"):
+            what = f"Column {name!r} has the logicalType {kind!r}."
+            faults.append(contract.fault(where, what, "Use string, integer, number, boolean, date or timestamp."))
+            continue
+        types[name] = kind
+    return types
+
+
+def _required(contract: _Document, system: System) -> frozenset[str]:
+    """Columns without which a batch is held back: what the contract requires, and what gives rows their place."""
+    named = {item["name"] for item in contract.value["schema"][0]["properties"] if item.get("required")}
+    return frozenset(named | {c for role in ("time", "key", "score", "prediction") for c in system.having(role)})
+
+
+def _system_faults(system: System, document: _Document | None, folder: Path, types: dict[str, str]) -> Iterator[Fault]:
+    assert document is not None
+    if system.id != folder.name:
+        yield document.fault(
+            ("id",), f"id: {system.id!r} is not the folder's name {folder.name!r}.", "Make them equal."
+        )
+    for name in system.columns:
+        if name not in types:
+            what = f"columns.{name}: is not in contract.yaml."
+            yield document.fault(("columns", name), what, "Add it to the contract's properties, or remove it here.")
+    for name in sorted(set(types) - set(system.columns)):
+        what = f"columns: the contract's column {name!r} has no role."
+        yield document.fault(("columns",), what, "Give it one, or remove it from the contract.")
+    period = system.batches.period
+    for key, day in (
+        ("reference.from", system.reference.from_),
+        ("reference.to", system.reference.to),
+        ("batches.from", system.batches.from_),
+        ("batches.to", system.batches.to),
+    ):
+        if floor(day, period) != day:
+            what = f"{key}: {day} is not the first day of a {period}."
+            yield document.fault(tuple(key.split(".")), what, f"Use {floor(day, period)}.")
+    if system.reference.from_ < system.batches.to and system.batches.from_ < system.reference.to:
+        what = "batches: overlap the reference period; a batch cannot be compared with itself."
+        yield document.fault(("batches",), what, f"Let batches start on {system.reference.to} or later.")
+
+
+def _assessment_faults(
+    system: System, assessment: ImpactAssessment, document: _Document | None, columns: set[str]
+) -> Iterator[Fault]:
+    assert document is not None
+    if assessment.system != system.id:
+        what = f"system: {assessment.system!r} is not {system.id!r}."
+        yield document.fault(("system",), what, "Name the system that this assessment is about.")
+    groupings = {grouping.name for grouping in system.groupings}
+    for index, criterion in enumerate(assessment.criteria):
+        for key, what in _criterion_faults(criterion, columns, groupings, system):
+            where = ("criteria", index, key)
+            yield document.fault(
+                where, f"criteria.{criterion.id}.{key}: {what}", "Declare it in system.yaml, or mend it."
+            )
+
+
+def _criterion_faults(
+    criterion: Criterion, columns: set[str], groupings: set[str], system: System
+) -> Iterator[tuple[str, str]]:
+    for column in criterion.columns:
+        if column not in columns:
+            yield "columns", f"unknown column {column!r}."
+    if criterion.grouping and criterion.grouping not in groupings:
+        yield "grouping", f"unknown grouping {criterion.grouping!r}, declared are {sorted(groupings)}."
+    if criterion.metric == "roc_auc" and not system.the("score"):
+        yield "metric", "roc_auc needs a column with the role score."
+    if criterion.metric in ("brier_score", "log_loss") and not system.score_is_probability:
+        yield "metric", f"{criterion.metric} needs `score_is_probability: true`."
+
+
+def _model_faults(system: System, model: Model, document: _Document | None) -> Iterator[Fault]:
+    assert document is not None
+    if not system.sources.training:
+        yield document.fault((), "A model needs a training source.", "Declare sources.training in system.yaml.")
+    if not system.the("label"):
+        yield document.fault((), "A model needs a column with the role label.", "Declare it in system.yaml.")
+    for index, name in enumerate(model.features):
+        if name not in system.columns:
+            yield document.fault(("features", index), f"features: unknown column {name!r}.", "Mend it.")
+
+
+def _approval_faults(assessment: ImpactAssessment, approval: Approval, document: _Document | None) -> Iterator[Fault]:
+    assert document is not None
+    if approval.approved_by == assessment.author:
+        what = f"approved_by: {approval.approved_by!r} is the author of the assessment."
+        yield document.fault(("approved_by",), what, "Somebody else must approve it.")

@@ -1,0 +1,176 @@
+"""The append-only, hash-chained record of everything that was decided or found (Clause 7.5, A.6.2.8).
+
+`leaf = SHA-256(0x00 ‖ canonical event)`, `entry = SHA-256(0x01 ‖ previous entry ‖ leaf)`, gapless sequence, one
+writer at a time. Triggers refuse UPDATE and DELETE. Whoever owns the file can still rewrite all of it: the chain
+proves little until a signed checkpoint is kept elsewhere, and `verify` says `unanchored` until then.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from governance.canonical import canonical_bytes
+from governance.faults import UsageFault
+
+METADATA = sa.MetaData()
+EVENT = sa.Table(
+    "event",
+    METADATA,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("leaf", sa.Text, nullable=False),
+    sa.Column("entry", sa.Text, nullable=False),
+    sa.Index("event_by_subject", "kind", "subject"),
+)
+GENESIS = "0" * 64
+BUSY_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry of the ledger; `body` is plain data without any person's values."""
+
+    seq: int
+    at: str
+    actor: str
+    kind: str
+    subject: str
+    body: dict[str, Any]
+
+
+def connect(path: Path) -> sa.Engine:
+    """The ledger's database, made if it is not there; its folder must exist.
+
+    Raises
+    ------
+    UsageFault
+        The file cannot be opened or written.
+    """
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
+    sa.event.listen(engine, "connect", _take_over_transactions)
+    sa.event.listen(engine, "begin", _begin_immediately)
+    try:
+        if not path.exists() or not sa.inspect(engine).has_table("event"):
+            _create(engine)
+    except sa.exc.DBAPIError as error:
+        raise UsageFault(f"The register {path} cannot be opened: {error.orig}. Check AIMS_HOME.") from None
+    return engine
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that holds the only writer's lock from its first statement on.
+
+    Raises
+    ------
+    UsageFault
+        The database cannot be written (read-only, disk full, locked too long). Nothing of it is kept.
+    """
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except sa.exc.OperationalError as error:
+        raise UsageFault(
+            f"The register {engine.url.database} cannot be written: {error.orig}. "
+            "Nothing was recorded; make it writable and run again."
+        ) from None
+
+
+def append(
+    connection: sa.Connection, kind: str, subject: str, body: dict[str, Any], *, actor: str, at: dt.datetime
+) -> Event:
+    """Adds one event inside the caller's transaction: the governed act and its event stand or fall together."""
+    last = connection.execute(sa.select(EVENT.c.seq, EVENT.c.entry).order_by(EVENT.c.seq.desc()).limit(1)).first()
+    seq, previous = (last.seq + 1, last.entry) if last else (1, GENESIS)
+    moment = at.astimezone(dt.UTC).isoformat(timespec="milliseconds")
+    text = canonical_bytes(body).decode()
+    leaf = _leaf(seq, moment, actor, kind, subject, text)
+    values = {"seq": seq, "at": moment, "actor": actor, "kind": kind, "subject": subject, "body": text}
+    connection.execute(EVENT.insert().values(**values, leaf=leaf, entry=_entry(previous, leaf)))
+    return Event(seq, moment, actor, kind, subject, json.loads(text))
+
+
+def events(
+    connection: sa.Connection, *, kind: str | None = None, prefix: str = "", subject: str | None = None
+) -> Iterator[Event]:
+    """Events in order; `kind` may end in `*`."""
+    query = sa.select(EVENT).order_by(EVENT.c.seq)
+    if kind is not None:
+        query = query.where(EVENT.c.kind.startswith(kind[:-1]) if kind.endswith("*") else EVENT.c.kind == kind)
+    if subject is not None:
+        query = query.where(EVENT.c.subject == subject)
+    if prefix:
+        query = query.where(EVENT.c.subject.startswith(prefix, autoescape=True))
+    for row in connection.execute(query):
+        yield Event(row.seq, row.at, row.actor, row.kind, row.subject, json.loads(row.body))
+
+
+def last_event(connection: sa.Connection, kind: str, subject: str) -> Event | None:
+    """The newest event of this kind about this subject."""
+    query = sa.select(EVENT).where(EVENT.c.kind == kind, EVENT.c.subject == subject)
+    row = connection.execute(query.order_by(EVENT.c.seq.desc()).limit(1)).first()
+    return Event(row.seq, row.at, row.actor, row.kind, row.subject, json.loads(row.body)) if row else None
+
+
+def chain_faults(connection: sa.Connection) -> Iterator[str]:
+    """Every place where the chain does not hold, in words."""
+    previous, expected = GENESIS, 1
+    for row in connection.execute(sa.select(EVENT).order_by(EVENT.c.seq)):
+        if row.seq != expected:
+            yield f"event {expected} is missing: the next one is {row.seq}."
+        leaf = _leaf(row.seq, row.at, row.actor, row.kind, row.subject, row.body)
+        if leaf != row.leaf:
+            yield f"event {row.seq} ({row.kind}, {row.subject}) was altered: its content does not match its leaf."
+        if _entry(previous, row.leaf) != row.entry:
+            yield f"event {row.seq} ({row.kind}, {row.subject}) does not follow from the one before it."
+        previous, expected = row.entry, row.seq + 1
+
+
+def head(connection: sa.Connection) -> tuple[int, str]:
+    """Number of events and the entry of the last one."""
+    row = connection.execute(sa.select(EVENT.c.seq, EVENT.c.entry).order_by(EVENT.c.seq.desc()).limit(1)).first()
+    return (row.seq, row.entry) if row else (0, GENESIS)
+
+
+def _leaf(seq: int, at: str, actor: str, kind: str, subject: str, body: str) -> str:
+    fields = {"seq": seq, "at": at, "actor": actor, "kind": kind, "subject": subject, "body": body}
+    return hashlib.sha256(b"\x00" + canonical_bytes(fields)).hexdigest()
+
+
+def _entry(previous: str, leaf: str) -> str:
+    return hashlib.sha256(b"\x01" + bytes.fromhex(previous) + bytes.fromhex(leaf)).hexdigest()
+
+
+def _create(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        METADATA.create_all(connection)
+        for table in METADATA.sorted_tables:
+            for act in ("UPDATE", "DELETE"):
+                connection.exec_driver_sql(
+                    f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_{act.lower()} BEFORE {act} ON {table.name} "
+                    f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
+                )
+
+
+def _take_over_transactions(connection: Any, _record: object) -> None:
+    # sqlite3 would begin lazily, at the first write: two writers could then read the same last entry.
+    connection.isolation_level = None
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin_immediately(connection: sa.Connection) -> None:
+    mode = connection.get_execution_options().get("aims_read_only")
+    connection.exec_driver_sql("BEGIN" if mode else "BEGIN IMMEDIATE")

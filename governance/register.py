@@ -1,0 +1,328 @@
+"""What was landed, measured, judged and suspected: the tables beside the ledger, and the acts that write both.
+
+Each act is one transaction: its rows and its event stand together or not at all. Rows are never changed; a
+re-measured batch gets new rows under a new `batch.judged` event, and the older ones are thereby superseded.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from governance import ledger, nonconformity
+from governance.canonical import digest
+from governance.ledger import METADATA, Event
+from governance.nonconformity import Nonconformity
+from governance.records import Measurement, Outcome, Verdict
+
+SERVICE = "service:aims"
+
+MEASUREMENT = sa.Table(
+    "measurement",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, sa.ForeignKey("event.seq"), nullable=False),
+    sa.Column("system", sa.Text, nullable=False),
+    sa.Column("batch", sa.Text, nullable=False),
+    *(sa.Column(name, sa.Text) for name in ("metric", "column", "segment", "unit", "method", "reference", "reason")),
+    *(sa.Column(name, sa.Float) for name in ("value", "low", "high", "alpha", "noise_floor", "detectable")),
+    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("broken", sa.Boolean, nullable=False),
+    sa.Column("as_known_on", sa.Text, nullable=False),
+    sa.Index("measurement_by_batch", "system", "batch", "seq"),
+)
+VERDICT = sa.Table(
+    "verdict",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, sa.ForeignKey("event.seq"), nullable=False),
+    sa.Column("measurement", sa.Text, sa.ForeignKey("measurement.id"), nullable=False),
+    *(
+        sa.Column(name, sa.Text, nullable=False)
+        for name in ("system", "batch", "criterion", "segment", "verdict", "direction", "severity", "reason")
+    ),
+    *(sa.Column(name, sa.Float) for name in ("value", "low", "high", "warn", "limit", "noise_floor")),
+    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("assessment", sa.Text, nullable=False),
+    sa.Index("verdict_by_batch", "system", "batch", "seq"),
+)
+
+MEASUREMENT_KEYS = (
+    "id", "system", "batch", "metric", "column", "segment", "value", "low", "high",
+    "n", "unit", "method", "reference", "as_known_on", "reason",
+)  # fmt: skip
+VERDICT_KEYS = (
+    "id", "system", "batch", "criterion", "segment", "verdict", "value", "low", "high",
+    "warn", "limit", "n", "noise_floor", "measurement", "assessment", "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Everything that one look at one batch (or window) brought, ready to be kept.
+
+    `inputs` names what went in (digests of data, profile, reference, declaration, code): equal inputs are the
+    same look, which is kept once. `assessment` is None where nothing was approved: then there are no verdicts.
+    """
+
+    system: str
+    batch: str
+    reference: str
+    as_known_on: str
+    inputs: dict[str, str | None]
+    measurements: tuple[Measurement, ...]
+    verdicts: tuple[Verdict, ...]
+    assessment: dict[str, Any] | None
+    run: str
+
+
+class Register:
+    """The store under `AIMS_HOME`; safe for several processes at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.engine = ledger.connect(path)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A read transaction: one consistent view, no lock on writers."""
+        with self.engine.connect().execution_options(aims_read_only=True) as connection:
+            yield connection
+
+    def record(
+        self, kind: str, subject: str, body: dict[str, Any], *, at: dt.datetime, unless: str | None = None
+    ) -> Event | None:
+        """Appends an event; with `unless`, only when the newest one about the subject differs in that key."""
+        with ledger.writing(self.engine) as connection:
+            if unless is not None:
+                last = ledger.last_event(connection, kind, subject)
+                if last and last.body.get(unless) == body[unless]:
+                    return None
+            return ledger.append(connection, kind, subject, body, actor=SERVICE, at=at)
+
+    def last(self, kind: str, subject: str) -> Event | None:
+        """The newest event of this kind about this subject."""
+        with self.reading() as connection:
+            return ledger.last_event(connection, kind, subject)
+
+    def events(self, kind: str | None = None, prefix: str = "") -> list[Event]:
+        """Events in order; `kind` may end in `*`, `prefix` is the start of the subject."""
+        with self.reading() as connection:
+            return list(ledger.events(connection, kind=kind, prefix=prefix))
+
+    def keep(self, judgement: Judgement, *, at: dt.datetime) -> bool:
+        """Stores measurements and verdicts, and opens or extends suspicions, in one transaction.
+
+        Returns False when the same look was kept before: nothing is written then.
+        """
+        subject = f"{judgement.system}/{judgement.batch}"
+        with ledger.writing(self.engine) as connection:
+            last = ledger.last_event(connection, "batch.judged", subject)
+            if last and last.body["inputs"] == judgement.inputs:
+                return False
+            seq = ledger.head(connection)[0] + 1
+            measured = _measurement_rows(judgement, seq)
+            judged = _verdict_rows(judgement, seq, measured)
+            body = {
+                "inputs": judgement.inputs,
+                "reference": judgement.reference,
+                "assessment": judgement.assessment,
+                "as_known_on": judgement.as_known_on,
+                "run": judgement.run,
+                "measurements": len(measured),
+                "verdicts": len(judged),
+                "results": results_digest(measured, judged),
+            }
+            ledger.append(connection, "batch.judged", subject, body, actor=SERVICE, at=at)
+            if measured:
+                connection.execute(MEASUREMENT.insert(), measured)
+            if judged:
+                connection.execute(VERDICT.insert(), judged)
+            self._suspect(connection, judgement, judged, at)
+        return True
+
+    def _suspect(
+        self, connection: sa.Connection, judgement: Judgement, judged: list[dict[str, Any]], at: dt.datetime
+    ) -> None:
+        """A breach opens a suspicion or joins the open one; a restated value is attached, never withdraws it."""
+        for verdict, row in zip(judgement.verdicts, judged, strict=True):
+            subject = f"{judgement.system}/{verdict.criterion}/{verdict.segment}"
+            case = nonconformity.current(connection, subject)
+            kind = nonconformity.next_event(case, judgement.batch, verdict.outcome)
+            if kind is None:
+                continue
+            body = {
+                "batch": judgement.batch,
+                "verdict": row["verdict"],
+                "verdict_id": row["id"],
+                "case": case.opened_seq if case and kind != nonconformity.SUSPECTED else None,
+                "previous_case": case.id if case and kind == nonconformity.SUSPECTED else None,
+                "evidence": _evidence(judgement, verdict, row),
+            }
+            ledger.append(connection, kind, subject, body, actor=SERVICE, at=at)
+
+    def measurements(self, *, system: str | None = None, batch: str | None = None, superseded: bool = False) -> Any:
+        """Rows as dicts with `MEASUREMENT_KEYS`; only current ones unless `superseded`."""
+        return self._rows(MEASUREMENT, MEASUREMENT_KEYS, system, batch, superseded)
+
+    def verdicts(self, *, system: str | None = None, batch: str | None = None, superseded: bool = False) -> Any:
+        """Rows as dicts with `VERDICT_KEYS`; only current ones unless `superseded`."""
+        return self._rows(VERDICT, VERDICT_KEYS, system, batch, superseded)
+
+    def records(self, system: str, batch: str) -> tuple[tuple[Measurement, ...], tuple[Verdict, ...]]:
+        """The current measurements and verdicts of one batch, as records again."""
+        newest = self.last("batch.judged", f"{system}/{batch}")
+        if newest is None:
+            return (), ()
+        with self.reading() as connection:
+            measured = {row["id"]: _as_measurement(row) for row in _stored(connection, MEASUREMENT, newest.seq)}
+            judged = _stored(connection, VERDICT, newest.seq)
+        return tuple(measured.values()), tuple(_as_verdict(row, measured[row["measurement"]]) for row in judged)
+
+    def nonconformities(self, system: str | None = None) -> list[Nonconformity]:
+        """The register: suspicions as the ledger tells them."""
+        with self.reading() as connection:
+            return nonconformity.project(connection, f"{system}/" if system else "")
+
+    def judged_batches(self, system: str) -> dict[str, Event]:
+        """Batch (or window) → its newest `batch.judged` event."""
+        found = self.events("batch.judged", f"{system}/")
+        return {event.subject.split("/", 1)[1]: event for event in found}
+
+    def faults(self) -> list[str]:
+        """Everything that does not hold: the chain, and stored results against the events that vouch for them."""
+        with self.reading() as connection:
+            found = list(ledger.chain_faults(connection))
+            for event in ledger.events(connection, kind="batch.judged"):
+                measured = _stored(connection, MEASUREMENT, event.seq)
+                judged = _stored(connection, VERDICT, event.seq)
+                if results_digest(measured, judged) != event.body["results"]:
+                    found.append(
+                        f"event {event.seq} ({event.subject}): its stored measurements or verdicts were altered."
+                    )
+            known = {event.seq for event in ledger.events(connection, kind="batch.judged")}
+            for table in (MEASUREMENT, VERDICT):
+                for seq in connection.scalars(sa.select(table.c.seq).distinct()):
+                    if seq not in known:
+                        found.append(f"{table.name} rows refer to event {seq}, which judged nothing.")
+        return found
+
+    def head(self) -> tuple[int, str]:
+        """Number of events and the last entry."""
+        with self.reading() as connection:
+            return ledger.head(connection)
+
+    def _rows(
+        self, table: sa.Table, keys: Sequence[str], system: str | None, batch: str | None, superseded: bool
+    ) -> list[dict[str, Any]]:
+        query = sa.select(*(table.c[key] for key in keys)).order_by(table.c.seq, sa.literal_column("rowid"))
+        if system:
+            query = query.where(table.c.system == system)
+        if batch:
+            query = query.where(table.c.batch == batch)
+        if not superseded:
+            newest = (
+                sa.select(sa.func.max(ledger.EVENT.c.seq))
+                .where(ledger.EVENT.c.kind == "batch.judged")
+                .group_by(ledger.EVENT.c.subject)
+            )
+            query = query.where(table.c.seq.in_(newest))
+        with self.reading() as connection:
+            return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def results_digest(measured: Sequence[dict[str, Any]], judged: Sequence[dict[str, Any]]) -> str:
+    """Digest of all rows of one look, passes included, whatever their order."""
+    rows = sorted((*measured, *judged), key=lambda row: (len(row), row["id"]))
+    return digest([{key: value for key, value in row.items() if key != "seq"} for row in rows])
+
+
+def _measurement_rows(judgement: Judgement, seq: int) -> list[dict[str, Any]]:
+    rows = []
+    for item in judgement.measurements:
+        key = [
+            judgement.inputs,
+            judgement.system,
+            judgement.batch,
+            item.metric,
+            item.column,
+            item.segment,
+            item.alpha,
+        ]
+        rows.append(
+            {
+                "id": f"m-{digest(key)[:24]}",
+                "seq": seq,
+                "system": judgement.system,
+                "batch": judgement.batch,
+                "reference": judgement.reference,
+                "as_known_on": judgement.as_known_on,
+                **{name: getattr(item, name) for name in item.__slots__},
+            }
+        )
+    return rows
+
+
+def _verdict_rows(judgement: Judgement, seq: int, measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    ids = {id(item): row["id"] for item, row in zip(judgement.measurements, measured, strict=True)}
+    rows = []
+    for item in judgement.verdicts:
+        seen = item.measurement
+        rows.append(
+            {
+                "id": f"v-{digest([ids[id(seen)], item.criterion, item.segment, judgement.assessment])[:24]}",
+                "seq": seq,
+                "measurement": ids[id(seen)],
+                "system": judgement.system,
+                "batch": judgement.batch,
+                "criterion": item.criterion,
+                "segment": item.segment,
+                "verdict": str(item.outcome),
+                "direction": item.direction,
+                "severity": item.severity,
+                "reason": item.reason,
+                **{name: getattr(seen, name) for name in ("value", "low", "high", "noise_floor", "n")},
+                "warn": item.warn,
+                "limit": item.limit,
+                "assessment": (judgement.assessment or {}).get("sha256", ""),
+            }
+        )
+    return rows
+
+
+def _evidence(judgement: Judgement, verdict: Verdict, row: dict[str, Any]) -> dict[str, Any]:
+    """Frozen with the suspicion: what was seen, against what, from which bytes, by which run."""
+    seen = verdict.measurement
+    return {
+        **{name: row[name] for name in ("value", "low", "high", "n", "noise_floor", "warn", "limit", "reason")},
+        "metric": seen.metric,
+        "method": seen.method,
+        "unit": seen.unit,
+        "measurement": row["measurement"],
+        "severity": verdict.severity,
+        "criterion": ((judgement.assessment or {}).get("criteria") or {}).get(verdict.criterion),
+        "assessment": {k: v for k, v in (judgement.assessment or {}).items() if k != "criteria"},
+        "inputs": judgement.inputs,
+        "reference": judgement.reference,
+        "as_known_on": judgement.as_known_on,
+        "run": judgement.run,
+    }
+
+
+def _as_measurement(row: dict[str, Any]) -> Measurement:
+    return Measurement(**{name: row[name] for name in Measurement.__slots__})
+
+
+def _as_verdict(row: dict[str, Any], measurement: Measurement) -> Verdict:
+    fields = {name: row[name] for name in ("criterion", "segment", "warn", "limit", "direction", "severity", "reason")}
+    return Verdict(**fields, outcome=Outcome(row["verdict"]), measurement=measurement)
+
+
+def _stored(connection: sa.Connection, table: sa.Table, seq: int) -> list[dict[str, Any]]:
+    query = sa.select(table).where(table.c.seq == seq).order_by(sa.literal_column("rowid"))
+    return [dict(row._mapping) for row in connection.execute(query)]

@@ -1,0 +1,233 @@
+"""The shape of `system.yaml` and `model.yaml`: one AI system as its owner declares it (Clause 4.3, A.4.2, A.6.2.6).
+
+Unknown keys are refused: a misspelt key that is silently ignored is a monitor that silently does not run.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
+Party = Annotated[str, StringConstraints(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Text = Annotated[str, StringConstraints(min_length=3, strip_whitespace=True)]
+
+Role = Literal["time", "key", "feature", "attribute", "score", "prediction", "label"]
+Period = Literal["day", "week", "month", "quarter", "year"]
+
+
+class Strict(BaseModel):
+    """Frozen, and closed to keys that are not declared here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Provenance(Strict):
+    """What the supplier says of the data; what we saw ourselves is kept apart from it (A.7.3, A.7.5)."""
+
+    origin: Text
+    supplier: Text
+    licence: Text
+    legal_basis: Text
+    collected: Text
+
+
+class PackageSource(Strict):
+    """A file inside a wheel of the Python package index, pinned by two digests."""
+
+    kind: Literal["package"]
+    package: str
+    version: str
+    sha256: Sha256
+    member: str
+    member_sha256: Sha256
+    format: Literal["csv", "parquet"]
+    provenance: Provenance
+
+
+class FileSource(Strict):
+    """A file per batch (`{batch}` in `path` is its ISO start date), or one file that holds several.
+
+    A relative path starts at the folder of `system.yaml`; `${NAME}` is taken from the environment.
+    """
+
+    kind: Literal["file"]
+    path: Text
+    format: Literal["csv", "parquet"]
+    provenance: Provenance
+
+    @property
+    def per_batch(self) -> bool:
+        """Whether each batch is a file of its own."""
+        return "{batch}" in self.path
+
+
+Source = Annotated[PackageSource | FileSource, Field(discriminator="kind")]
+
+
+class Sources(Strict):
+    """Where the four kinds of data come from. Without `outcomes`, the labels stand in the production data."""
+
+    production: Source
+    reference: Source | None = None
+    outcomes: Source | None = None
+    training: Source | None = None
+
+
+class Column(Strict):
+    """What a column is for. Its type and its rules stand in the contract, once."""
+
+    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
+    kind: Literal["numeric", "categorical"] | None = None
+    format: str | None = None
+    meaning: str | None = None
+
+
+class Grouping(Strict):
+    """Attributes whose groups are compared, alone or as a declared intersection, each with its baseline group."""
+
+    by: Annotated[tuple[str, ...], Field(min_length=1, max_length=4)]
+    baseline: str
+
+    @property
+    def name(self) -> str:
+        """`race`, or `race × sex`."""
+        return " × ".join(self.by)
+
+
+class Span(Strict):
+    """Days from `from` (included) to `to` (not included)."""
+
+    from_: Annotated[dt.date, Field(alias="from")]
+    to: dt.date
+
+    @model_validator(mode="after")
+    def _is_not_empty(self) -> Span:
+        if self.from_ >= self.to:
+            raise ValueError(f"`from` must lie before `to`, got {self.from_} and {self.to}.")
+        return self
+
+
+class Reference(Span):
+    """The frozen period that later batches are compared with, and why it was chosen."""
+
+    rationale: Text
+
+
+class Batches(Span):
+    """Which batches are expected: without this, the absence of one could not be noticed."""
+
+    period: Period
+    grace_days: Annotated[int, Field(ge=0)] = 0
+
+
+class Prediction(Strict):
+    """How the decision follows from the score, where no column holds it."""
+
+    score_at_least: float
+
+
+class Labels(Strict):
+    """When the outcome can be known."""
+
+    delay_days: Annotated[int, Field(ge=0)]
+    meaning: Text
+
+
+class System(Strict):
+    """One AI system: the inventory entry, its columns, its sources and its batches."""
+
+    id: Identifier
+    name: Text
+    purpose: Text
+    owner: Party
+    organisation_role: Literal["provider", "producer", "customer", "user", "partner"]
+    stage: Literal["design", "development", "verification", "deployment", "operation", "retirement"]
+    alerts: Annotated[tuple[Party, ...], Field(min_length=1)]
+    task: Literal["binary_classification"]
+    columns: dict[str, Column]
+    personal: tuple[str, ...] = ()
+    groupings: tuple[Grouping, ...] = ()
+    prediction: Prediction | None = None
+    score_is_probability: bool = False
+    labels: Labels
+    sources: Sources
+    reference: Reference
+    batches: Batches
+
+    @model_validator(mode="after")
+    def _roles_fit(self) -> System:
+        problems = list(_role_problems(self))
+        if problems:
+            raise ValueError(" ".join(problems))
+        return self
+
+    def having(self, role: Role) -> tuple[str, ...]:
+        """Columns with this role, in the order declared."""
+        return tuple(name for name, column in self.columns.items() if role in column.roles)
+
+    def the(self, role: Role) -> str | None:
+        """The one column with this role, or None."""
+        return next(iter(self.having(role)), None)
+
+    @property
+    def threshold(self) -> float | None:
+        """Score from which a case counts as predicted positive; None where a column holds the prediction."""
+        return self.prediction.score_at_least if self.prediction else None
+
+    def source(self, part: Literal["production", "reference", "outcomes", "training"]) -> Any:
+        """The declared source of this part, or None."""
+        return getattr(self.sources, part)
+
+
+class Model(Strict):
+    """`model.yaml`: how a candidate model is trained, and what it must show before a release (A.6.2.3, A.6.2.4)."""
+
+    name: Identifier
+    estimator: Literal["logistic_regression", "gradient_boosting"]
+    features: Annotated[tuple[str, ...], Field(min_length=1)]
+    holdout_share: Annotated[float, Field(gt=0, lt=1)]
+    seed: int
+    release: Annotated[tuple[ReleaseCriterion, ...], Field(min_length=1)]
+
+
+class ReleaseCriterion(Strict):
+    """A limit that the candidate must keep on held-out rows."""
+
+    metric: Literal["roc_auc", "accuracy"]
+    limit: float
+    rationale: Text
+
+
+def _role_problems(system: System) -> Iterator[str]:
+    for role in ("time", "score", "prediction", "label", "key"):
+        if len(system.having(role)) > 1:
+            yield f"Only one column may have the role {role}, got {', '.join(system.having(role))}."
+    if not system.the("time"):
+        yield "One column must have the role time: it decides which batch a row belongs to."
+    yield from _prediction_problems(system)
+    for grouping in system.groupings:
+        for name in grouping.by:
+            if name not in system.having("attribute"):
+                yield f"Grouping {grouping.name!r} needs a column {name!r} with the role attribute."
+    both = sorted(set(system.personal) & set(system.columns))
+    if both:
+        yield f"Personal columns are never kept and cannot have a role: {', '.join(both)}."
+    if system.sources.outcomes and not system.the("key"):
+        yield "An outcomes source needs a column with the role key to join on."
+
+
+def _prediction_problems(system: System) -> Iterator[str]:
+    if system.the("prediction") and system.prediction:
+        yield "Declare a prediction column or `prediction: {score_at_least: ...}`, not both."
+    if system.prediction and not system.the("score"):
+        yield "`prediction: {score_at_least: ...}` needs a column with the role score."
+    if not (system.the("prediction") or system.prediction):
+        yield "A column must have the role prediction, or `prediction: {score_at_least: ...}` be given."
+
+
+Model.model_rebuild()

@@ -1,0 +1,210 @@
+"""Rates by group and the differences between groups, from the outcome cubes.
+
+Rates are fairlearn's own (`MetricFrame`), with counts as sample weights: the same values as on the rows. What
+fairlearn leaves open is settled here: a rate with no denominator is undefined (not 0), a group too small to
+publish is withheld, and every difference has bounds.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from governance.assessment import GROUP_RATES
+from governance.records import Measurement
+from monitors.levels import Contrast, Levels
+from monitors.performance import DENOMINATORS, NEWCOMBE, hits_of, rate
+from monitors.profile import UNKNOWN, Counts, Profile
+from monitors.uncertainty import detectable_difference, newcombe, ratio_bounds
+
+SMALLEST_GROUP = 10
+Hits = tuple[int, int]
+
+
+def by_group(profile: Profile, contrasts: Iterable[Contrast], levels: Levels) -> Iterator[Measurement]:
+    """Rates of every declared group (and of others that occur), then all contrasts, grouping by grouping."""
+    wanted = tuple(contrasts)
+    for grouping in profile.grid.groupings:
+        if not grouping.by:
+            continue
+        cube = profile.cubes[grouping.name]
+        sizes = {group: int(cube[code].sum()) for code, group in enumerate(grouping.groups)}
+        listed = [group for group in grouping.groups if sizes[group] or group in grouping.declared]
+        hits = {g: _hits(cube[grouping.groups.index(g)]) for g in listed}
+        values = group_rates(cube, grouping.groups)
+        for group in listed:
+            yield from _rates_of(grouping.name, group, sizes[group], hits[group], values)
+        for contrast in wanted:
+            if contrast.grouping == grouping.name:
+                yield from _contrasts_of(contrast, sizes, hits, levels)
+
+
+def group_rates(cube: Counts, groups: tuple[str, ...]) -> dict[tuple[str, str], float]:
+    """(metric, group) → rate, by fairlearn from the counts of a cube of shape (groups, 3, 3, score bins)."""
+    table = cube.sum(axis=-1)
+    code, label, prediction = np.nonzero(table)
+    rows = pd.DataFrame(
+        {
+            "group": [groups[i] for i in code],
+            "label": label,
+            "prediction": prediction,
+            "count": table[code, label, prediction],
+        }
+    )
+    labelled, predicted = rows["label"] < UNKNOWN, rows["prediction"] < UNKNOWN
+    found = _metric_frame(rows[labelled & predicted], _agreement_metrics())
+    found |= _metric_frame(rows[predicted], {"selection_rate": _selection()})
+    # The outcome rate is the "selection rate" of the outcome itself.
+    outcomes = rows[labelled]
+    outcomes = outcomes.assign(prediction=outcomes["label"])
+    return found | _metric_frame(outcomes, {"outcome_rate": _selection()})
+
+
+def _metric_frame(rows: pd.DataFrame, metrics: Mapping[str, object]) -> dict[tuple[str, str], float]:
+    from fairlearn.metrics import MetricFrame
+
+    if rows.empty:
+        return {}
+    rows = rows.reset_index(drop=True)
+    with warnings.catch_warnings():
+        # scikit-learn and fairlearn warn of empty denominators; those rates are replaced by "undefined" here.
+        warnings.filterwarnings("ignore", category=UserWarning)
+        warnings.filterwarnings("ignore", category=RuntimeWarning)
+        frame = MetricFrame(
+            metrics=dict(metrics),
+            y_true=rows["label"].where(rows["label"] < UNKNOWN, 0),
+            y_pred=rows["prediction"],
+            sensitive_features=rows["group"],
+            sample_params={name: {"sample_weight": rows["count"]} for name in metrics},
+        )
+    return {
+        (name, str(group)): float(value) for name, column in frame.by_group.items() for group, value in column.items()
+    }
+
+
+def _agreement_metrics() -> dict[str, object]:
+    from fairlearn.metrics import false_negative_rate, false_positive_rate, true_positive_rate
+    from sklearn.metrics import accuracy_score, precision_score
+
+    return {
+        "accuracy": accuracy_score,
+        "precision": precision_score,
+        "true_positive_rate": true_positive_rate,
+        "false_positive_rate": false_positive_rate,
+        "false_negative_rate": false_negative_rate,
+    }
+
+
+def _selection() -> object:
+    from fairlearn.metrics import selection_rate
+
+    return selection_rate
+
+
+def _hits(cube: Counts) -> dict[str, Hits]:
+    return {metric: hits_of(cube, metric) for metric in GROUP_RATES}
+
+
+def _rates_of(
+    grouping: str, group: str, size: int, hits: dict[str, Hits], values: dict[tuple[str, str], float]
+) -> Iterator[Measurement]:
+    segment = f"{grouping}={group}"
+    if 0 < size < SMALLEST_GROUP:
+        reason = f"withheld: fewer than {SMALLEST_GROUP} people"
+        yield Measurement("rows", None, 0, "rows", "count", segment=segment, reason=reason)
+        for metric in GROUP_RATES:
+            yield Measurement(metric, None, 0, "share", "withheld", segment=segment, reason=reason)
+        return
+    yield Measurement("rows", float(size), size, "rows", "count", segment=segment)
+    for metric in GROUP_RATES:
+        found = rate(metric, *hits[metric], Levels({}).alpha(metric), segment=segment)
+        if found.value is None:
+            yield found
+            continue
+        ours, theirs = found.value, values[metric, group]
+        if not math.isclose(ours, theirs, rel_tol=0, abs_tol=1e-12):
+            raise ArithmeticError(f"{metric} of {segment}: counts give {ours}, fairlearn {theirs}.")
+        yield found
+
+
+def _contrasts_of(
+    contrast: Contrast, sizes: dict[str, int], hits: dict[str, dict[str, Hits]], levels: Levels
+) -> Iterator[Measurement]:
+    for metric in (*(f"{name}_difference" for name in GROUP_RATES), "selection_rate_ratio"):
+        alpha = levels.alpha(metric, contrast.segment)
+        base = metric.removesuffix("_difference").removesuffix("_ratio")
+        why = _why_undefined(contrast, base, sizes, hits)
+        if why:
+            unit = "ratio" if metric.endswith("_ratio") else "share"
+            n = 0 if "withheld" in why else _smaller(contrast, base, hits)
+            yield Measurement(metric, None, n, unit, NEWCOMBE, segment=contrast.segment, alpha=alpha, reason=why)
+        elif metric.endswith("_ratio"):
+            yield _ratio(contrast, hits[contrast.group][base], hits[contrast.baseline][base], alpha)
+        else:
+            yield _difference(metric, contrast, hits[contrast.group][base], hits[contrast.baseline][base], alpha)
+
+
+def _why_undefined(
+    contrast: Contrast, metric: str, sizes: dict[str, int], hits: dict[str, dict[str, Hits]]
+) -> str | None:
+    for group in (contrast.group, contrast.baseline):
+        if group not in hits:
+            return f"undefined ({group!r} does not occur in the reference or the batch)"
+        if hits[group][metric][1] == 0:
+            return f"undefined (0 {DENOMINATORS[metric]} in {group!r})"
+        if sizes[group] < SMALLEST_GROUP:
+            return f"withheld: fewer than {SMALLEST_GROUP} people in {group!r}"
+    return None
+
+
+def _smaller(contrast: Contrast, metric: str, hits: dict[str, dict[str, Hits]]) -> int:
+    return min(hits.get(group, {}).get(metric, (0, 0))[1] for group in (contrast.group, contrast.baseline))
+
+
+def _difference(metric: str, contrast: Contrast, one: Hits, two: Hits, alpha: float) -> Measurement:
+    low, high = newcombe(*one, *two, alpha)
+    return Measurement(
+        metric,
+        one[0] / one[1] - two[0] / two[1],
+        min(one[1], two[1]),
+        "share",
+        NEWCOMBE,
+        segment=contrast.segment,
+        low=low,
+        high=high,
+        alpha=alpha,
+        detectable=detectable_difference(*one, *two, alpha),
+    )
+
+
+def _ratio(contrast: Contrast, one: Hits, two: Hits, alpha: float) -> Measurement:
+    method, n = "counts; MOVER-R bounds", min(one[1], two[1])
+    if two[0] == 0:
+        reason = f"undefined (nobody selected in {contrast.baseline!r})"
+        return Measurement(
+            "selection_rate_ratio",
+            None,
+            n,
+            "ratio",
+            method,
+            segment=contrast.segment,
+            alpha=alpha,
+            reason=reason,
+        )
+    low, high = ratio_bounds(*one, *two, alpha)
+    return Measurement(
+        "selection_rate_ratio",
+        (one[0] / one[1]) / (two[0] / two[1]),
+        n,
+        "ratio",
+        method,
+        segment=contrast.segment,
+        low=low,
+        high=None if math.isinf(high) else high,
+        alpha=alpha,
+        detectable=detectable_difference(*one, *two, alpha) * two[1] / two[0],
+    )

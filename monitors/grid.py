@@ -1,0 +1,177 @@
+"""The bins that a reference freezes, so that every later profile counts into the same ones.
+
+A grid holds no rows: edges are quantiles or values shared by at least `RARE` rows, categories likewise. The
+values of declared attributes are kept however rare they are, because every declared group has to be listed.
+"""
+
+from __future__ import annotations
+
+import decimal
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from itertools import product
+from typing import Any
+
+from governance.canonical import digest
+
+FINE_BINS = 256
+RARE = 10
+SCORE_BINS = 1000
+EXACT_SCORES = 64
+OTHER, MISSING = "(other)", "(missing)"
+
+
+@dataclass(frozen=True)
+class ColumnGrid:
+    """Bins of one column.
+
+    Numeric: bin `i` holds `edges[i-1] < x <= edges[i]`, the first and last bins are open; then follow counts of
+    NULL, NaN, +inf and -inf. Categorical: one bin per category, then `(other)` and `(missing)`.
+    """
+
+    name: str
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the bins are stretches of the number line."""
+        return bool(self.edges)
+
+    @property
+    def size(self) -> int:
+        """Number of counts."""
+        return len(self.edges) + 5 if self.is_numeric else len(self.categories) + 2
+
+
+@dataclass(frozen=True)
+class ScoreGrid:
+    """Bins of the score in the outcome cube: the exact values where they are few, else equal widths.
+
+    With `values`, bin `i` is that value and the bin after the last is any other. With `low`, `high` and `bins`,
+    two open end bins stand around `bins` of equal width. The last bin of all is the missing score.
+    """
+
+    values: tuple[float, ...] = ()
+    low: float = 0.0
+    high: float = 1.0
+    bins: int = 0
+
+    @property
+    def size(self) -> int:
+        """Number of bins, missing included."""
+        return (len(self.values) + 1 if self.values else self.bins + 2) + 1
+
+    @property
+    def resolution(self) -> float:
+        """Width of a bin in units of the score; 0 where the values are exact."""
+        return 0.0 if self.values else (self.high - self.low) / self.bins
+
+    def centre(self, index: int) -> float:
+        """The score that stands for bin `index`."""
+        if self.values:
+            return self.values[index] if index < len(self.values) else self.values[-1]
+        middle = self.low + (index - 0.5) * self.resolution
+        return min(max(middle, self.low), self.high)
+
+
+@dataclass(frozen=True)
+class GroupGrid:
+    """Groups of one grouping: the cells of its attributes' categories, `(other)` and `(missing)` included."""
+
+    by: tuple[str, ...]
+    categories: tuple[tuple[str, ...], ...]
+
+    @property
+    def name(self) -> str:
+        """`race`, or `race × sex`; the empty grouping is all rows."""
+        return " × ".join(self.by)
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """Names of all cells, in the order of their codes."""
+        cells = product(*((*categories, OTHER, MISSING) for categories in self.categories))
+        return tuple(" × ".join(cell) for cell in cells)
+
+    @cached_property
+    def declared(self) -> frozenset[str]:
+        """Cells made of known categories only: these are listed even when they are empty."""
+        return frozenset(" × ".join(cell) for cell in product(*self.categories))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Everything that is frozen with a reference; two profiles add only when their grids are equal."""
+
+    columns: tuple[ColumnGrid, ...]
+    score: ScoreGrid | None
+    groupings: tuple[GroupGrid, ...]
+    label: str | None
+    prediction: str | None
+    score_column: str | None
+    threshold: float | None
+    _by_name: dict[str, ColumnGrid] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {column.name: column for column in self.columns})
+
+    def __getitem__(self, name: str) -> ColumnGrid:
+        return self._by_name[name]
+
+    @property
+    def score_size(self) -> int:
+        """Score bins of the cube; one where no score is declared."""
+        return self.score.size if self.score else 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, from which `grid_of` makes the same grid."""
+        plain = asdict(self)
+        plain.pop("_by_name")
+        return plain
+
+    @cached_property
+    def digest(self) -> str:
+        """Names this version of the bins."""
+        return digest(self.as_dict())
+
+
+def grid_of(plain: dict[str, Any]) -> Grid:
+    """The grid that `as_dict` wrote."""
+    score = plain["score"]
+    return Grid(
+        columns=tuple(
+            ColumnGrid(c["name"], tuple(map(float, c["edges"])), tuple(c["categories"])) for c in plain["columns"]
+        ),
+        score=ScoreGrid(tuple(map(float, score["values"])), float(score["low"]), float(score["high"]), score["bins"])
+        if score
+        else None,
+        groupings=tuple(
+            GroupGrid(tuple(g["by"]), tuple(tuple(item) for item in g["categories"])) for g in plain["groupings"]
+        ),
+        label=plain["label"],
+        prediction=plain["prediction"],
+        score_column=plain["score_column"],
+        threshold=None if plain["threshold"] is None else float(plain["threshold"]),
+    )
+
+
+def edge_above(value: float) -> float:
+    """The smallest number of 12 significant digits that is not below `value`.
+
+    An engine may read a literal of 17 digits as a decimal and convert it with an error in the last place; one of
+    12 digits arrives exactly, so that the edge in the grid and the edge in the query are the same number.
+    """
+    context = decimal.Context(prec=12, rounding=decimal.ROUND_CEILING)
+    return float(context.create_decimal(decimal.Decimal(value)))
+
+
+def merge_rare(values: Sequence[float], counts: Sequence[int], rare: int = RARE) -> tuple[float, ...]:
+    """Upper edges of bins over sorted distinct `values`, each bin holding at least `rare` rows where possible."""
+    edges, held = [], 0
+    for value, count in zip(values, counts, strict=True):
+        held += count
+        if held >= rare:
+            edges.append(edge_above(value))
+            held = 0
+    return tuple(edges) or (edge_above(values[-1]),)

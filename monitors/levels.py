@@ -1,0 +1,80 @@
+"""How sure each measurement has to be: the error rate that the criteria ask of it.
+
+Measuring knows no limit, but bounds need a level. A criterion's `alpha` is shared evenly (Bonferroni) over the
+columns or contrasts that it covers; what no criterion asks for gets 95 % two-sided bounds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from governance.assessment import Criterion
+from governance.system import Grouping
+from monitors.grid import Grid
+
+DEFAULT_ALPHA = 0.025
+EVERY = ""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One group against another, within one grouping."""
+
+    grouping: str
+    group: str
+    baseline: str
+
+    @property
+    def segment(self) -> str:
+        """`race: African-American − Caucasian`."""
+        return f"{self.grouping}: {self.group} − {self.baseline}"
+
+
+@dataclass(frozen=True)
+class Levels:
+    """(metric, column or segment) → alpha; the strictest where several criteria ask."""
+
+    by_question: Mapping[tuple[str, str], float]
+
+    def alpha(self, metric: str, where: str = EVERY) -> float:
+        """Error rate of each one-sided bound of this measurement."""
+        return self.by_question.get((metric, where), DEFAULT_ALPHA)
+
+
+def contrasts_of(grouping: Grouping, grid: Grid, criteria: Iterable[Criterion]) -> tuple[Contrast, ...]:
+    """Every declared group against the baseline, then further contrasts that criteria name."""
+    groups = next(g for g in grid.groupings if g.name == grouping.name)
+    listed = [g for g in groups.groups if g in groups.declared and g != grouping.baseline]
+    found = [Contrast(grouping.name, group, grouping.baseline) for group in listed]
+    found += [c for criterion in criteria for c in _named(criterion) if c.grouping == grouping.name]
+    return tuple(dict.fromkeys(found))
+
+
+def covered_by(criterion: Criterion, contrasts: Iterable[Contrast]) -> tuple[str, ...]:
+    """The columns or segments that a criterion is about, in order; `""` is all rows."""
+    if criterion.columns:
+        return criterion.columns
+    if criterion.contrasts:
+        return tuple(contrast.segment for contrast in _named(criterion))
+    if criterion.grouping:
+        against = [c for c in contrasts if c.grouping == criterion.grouping]
+        baseline = against[0].baseline if against else None
+        return tuple(c.segment for c in against if c.baseline == baseline)
+    return (EVERY,)
+
+
+def levels_of(criteria: Iterable[Criterion], contrasts: Iterable[Contrast]) -> Levels:
+    """Shares each criterion's alpha over what it covers."""
+    known = tuple(contrasts)
+    levels: dict[tuple[str, str], float] = {}
+    for criterion in criteria:
+        covered = covered_by(criterion, known)
+        for where in covered:
+            alpha = criterion.alpha / len(covered)
+            levels[criterion.metric, where] = min(alpha, levels.get((criterion.metric, where), 1.0))
+    return Levels(levels)
+
+
+def _named(criterion: Criterion) -> tuple[Contrast, ...]:
+    return tuple(Contrast(criterion.grouping or "", group, baseline) for group, baseline in criterion.contrasts)

@@ -1,0 +1,206 @@
+"""Rates and scores of all rows, from the outcome cube: what happened, what was predicted, how well they agree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from governance.records import Measurement
+from monitors.grid import ScoreGrid
+from monitors.levels import Levels
+from monitors.profile import NEGATIVE, POSITIVE, UNKNOWN, Counts, Profile
+from monitors.uncertainty import auc_with_bounds, detectable_difference, newcombe, wilson
+
+WILSON = "counts; Wilson score bounds"
+NEWCOMBE = "counts; Newcombe hybrid score bounds (method 10)"
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Rows by outcome and prediction, both known."""
+
+    tn: int
+    fp: int
+    fn: int
+    tp: int
+
+    def rate(self, metric: str) -> tuple[int, int]:
+        """Hits and denominator of a rate by name."""
+        tn, fp, fn, tp = self.tn, self.fp, self.fn, self.tp
+        return {
+            "accuracy": (tn + tp, tn + fp + fn + tp),
+            "precision": (tp, tp + fp),
+            "true_positive_rate": (tp, tp + fn),
+            "false_positive_rate": (fp, fp + tn),
+            "false_negative_rate": (fn, fn + tp),
+            "f1": (2 * tp, 2 * tp + fp + fn),
+        }[metric]
+
+
+CONFUSION_RATES = (
+    "accuracy",
+    "precision",
+    "true_positive_rate",
+    "false_positive_rate",
+    "false_negative_rate",
+)
+DENOMINATORS = {
+    "accuracy": "rows with outcome and prediction",
+    "precision": "predicted positives",
+    "true_positive_rate": "positive outcomes",
+    "false_positive_rate": "negative outcomes",
+    "false_negative_rate": "positive outcomes",
+    "f1": "positive outcomes or predictions",
+    "selection_rate": "predictions",
+    "outcome_rate": "outcomes",
+}
+
+
+def confusion_of(cube: Counts) -> Confusion:
+    """The confusion matrix of a cube of shape (3 labels, 3 predictions, score bins)."""
+    table = cube.sum(axis=-1)
+    return Confusion(
+        int(table[NEGATIVE, NEGATIVE]),
+        int(table[NEGATIVE, POSITIVE]),
+        int(table[POSITIVE, NEGATIVE]),
+        int(table[POSITIVE, POSITIVE]),
+    )
+
+
+def hits_of(cube: Counts, metric: str) -> tuple[int, int]:
+    """Hits and denominator of a rate: of outcomes, of predictions, or of where both are known."""
+    by_label, by_prediction = cube.sum(axis=(1, 2)), cube.sum(axis=(0, 2))
+    if metric == "outcome_rate":
+        return int(by_label[POSITIVE]), int(by_label[:UNKNOWN].sum())
+    if metric == "selection_rate":
+        return int(by_prediction[POSITIVE]), int(by_prediction[:UNKNOWN].sum())
+    if metric == "label_coverage":
+        return int(by_label[:UNKNOWN].sum()), int(by_label.sum())
+    return confusion_of(cube).rate(metric)
+
+
+def overall(profile: Profile, reference: Profile | None, levels: Levels) -> Iterator[Measurement]:
+    """Every measurement about all rows of the batch."""
+    yield Measurement("rows", float(profile.rows), profile.rows, "rows", "count")
+    for name in ("tn", "fp", "fn", "tp"):
+        count = getattr(confusion_of(profile.cube), name)
+        spelt = {"t": "true", "f": "false"}[name[0]] + {"n": "_negatives", "p": "_positives"}[name[1]]
+        yield Measurement(spelt, float(count), profile.rows, "rows", "count")
+    for metric in ("label_coverage", "outcome_rate", "selection_rate", *CONFUSION_RATES):
+        yield rate(metric, *hits_of(profile.cube, metric), levels.alpha(metric))
+    yield f1(profile.cube)
+    if reference is not None:
+        for metric in ("outcome_rate", "selection_rate"):
+            yield change(metric, profile.cube, reference.cube, levels.alpha(f"{metric}_change"))
+    if profile.grid.score is not None:
+        yield auc(profile.cube, profile.grid.score, levels.alpha("roc_auc"))
+        if profile.grid.score.bins and (profile.grid.score.low, profile.grid.score.high) == (0.0, 1.0):
+            yield from probability_scores(profile.cube, profile.grid.score)
+
+
+def rate(
+    metric: str, hits: int, n: int, alpha: float, *, column: str | None = None, segment: str | None = None
+) -> Measurement:
+    """A rate with its bounds, or the reason why it is undefined."""
+    if n == 0:
+        what = DENOMINATORS.get(metric, "rows")
+        return Measurement(
+            metric,
+            None,
+            0,
+            "share",
+            WILSON,
+            reason=f"undefined (0 {what})",
+            alpha=alpha,
+            column=column,
+            segment=segment,
+        )
+    low, high = wilson(hits, n, alpha)
+    return Measurement(
+        metric, hits / n, n, "share", WILSON, low=low, high=high, alpha=alpha, column=column, segment=segment
+    )
+
+
+def f1(cube: Counts) -> Measurement:
+    """Harmonic mean of precision and recall, as an observation without bounds."""
+    hits, n = confusion_of(cube).rate("f1")
+    if n == 0:
+        return Measurement("f1", None, 0, "share", "counts", reason=f"undefined (0 {DENOMINATORS['f1']})")
+    return Measurement("f1", hits / n, n, "share", "counts")
+
+
+def change(metric: str, current: Counts, reference: Counts, alpha: float) -> Measurement:
+    """How far a rate has moved from the reference's."""
+    (hits, n), (before, m) = hits_of(current, metric), hits_of(reference, metric)
+    name = f"{metric}_change"
+    if n == 0 or m == 0:
+        side = "batch" if n == 0 else "reference"
+        reason = f"undefined (0 {DENOMINATORS[metric]} in the {side})"
+        return Measurement(name, None, 0, "share", NEWCOMBE, reason=reason, alpha=alpha)
+    low, high = newcombe(hits, n, before, m, alpha)
+    seen = detectable_difference(hits, n, before, m, alpha)
+    return Measurement(
+        name, hits / n - before / m, n, "share", NEWCOMBE, low=low, high=high, alpha=alpha, detectable=seen
+    )
+
+
+def auc(cube: Counts, score: ScoreGrid, alpha: float) -> Measurement:
+    """Area under the ROC curve; `n` is the smaller class, which limits what can be known."""
+    negatives, positives = (cube[label, :, :-1].sum(axis=0) for label in (NEGATIVE, POSITIVE))
+    exact = "exact score values" if score.values else f"{score.bins} score bins of {score.resolution:.6g}"
+    method = f"{exact}, ties half; DeLong variance, logit bounds"
+    n = int(min(negatives.sum(), positives.sum()))
+    if n == 0:
+        missing = "negative" if negatives.sum() == 0 else "positive"
+        reason = f"undefined (0 {missing} outcomes with a score)"
+        return Measurement("roc_auc", None, 0, "share", method, reason=reason, alpha=alpha)
+    area, low, high = auc_with_bounds(negatives.astype(float), positives.astype(float), alpha)
+    return Measurement("roc_auc", area, n, "share", method, low=low, high=high, alpha=alpha)
+
+
+def probability_scores(cube: Counts, score: ScoreGrid) -> Iterator[Measurement]:
+    """Brier score, log loss and expected calibration error of a probability, from score bins.
+
+    Each row stands at the centre of its bin, so a row's squared error is off by at most one bin width.
+    """
+    centres = np.array([score.centre(i) for i in range(score.size - 1)])
+    negatives, positives = (cube[label, :, :-1].sum(axis=0) for label in (NEGATIVE, POSITIVE))
+    n = int(negatives.sum() + positives.sum())
+    method = f"{score.bins} score bins, rows at bin centres"
+    for metric, unit in (
+        ("brier_score", "share"),
+        ("log_loss", "nats"),
+        ("expected_calibration_error", "share"),
+    ):
+        if n == 0:
+            yield Measurement(metric, None, 0, unit, method, reason="undefined (0 outcomes with a score)")
+            continue
+        yield Measurement(metric, _SCORES[metric](centres, negatives, positives), n, unit, method)
+
+
+def _brier(centres: np.ndarray, negatives: Counts, positives: Counts) -> float:
+    total = negatives.sum() + positives.sum()
+    return float((negatives * centres**2 + positives * (1 - centres) ** 2).sum() / total)
+
+
+def _log_loss(centres: np.ndarray, negatives: Counts, positives: Counts) -> float:
+    inside = np.clip(centres, 1e-12, 1 - 1e-12)
+    total = negatives.sum() + positives.sum()
+    return float(-(negatives * np.log1p(-inside) + positives * np.log(inside)).sum() / total)
+
+
+def _calibration_error(centres: np.ndarray, negatives: Counts, positives: Counts) -> float:
+    """Ten equal-width bins: M. P. Naeini, G. F. Cooper, M. Hauskrecht (2015), AAAI, eq. 3."""
+    tenth = np.clip((centres * 10).astype(int), 0, 9)
+    rows = np.bincount(tenth, negatives + positives, 10)
+    hits, expected = (
+        np.bincount(tenth, positives, 10),
+        np.bincount(tenth, (negatives + positives) * centres, 10),
+    )
+    return math.fsum(np.abs(hits - expected)) / float(rows.sum())
+
+
+_SCORES = {"brier_score": _brier, "log_loss": _log_loss, "expected_calibration_error": _calibration_error}

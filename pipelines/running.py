@@ -1,0 +1,149 @@
+"""Runs a system's assets in this process, through Dagster, and says what became of each batch.
+
+What happened is read from the register, not from Dagster's history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assets.home import Home, site
+from governance import periods
+from governance.declarations import Declaration
+from governance.register import Register
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+Progress = Callable[[str], None]
+
+
+class RunFailed(RuntimeError):
+    """A step broke. `ours` tells a fault of this program from one that somebody can mend."""
+
+    def __init__(self, message: str, *, ours: bool) -> None:
+        super().__init__(message)
+        self.ours = ours
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Some assets of one system, of one batch or of none."""
+
+    words: str
+    assets: tuple[str, ...]
+    batch: str | None = None
+
+
+class Runner:
+    """One system's graph on the instance of this home."""
+
+    def __init__(self, declaration: Declaration, home: Home, instance: dg.DagsterInstance) -> None:
+        from assets.factory import assets_of
+
+        self.declaration, self.home, self.instance = declaration, home, instance
+        self.assets = assets_of(declaration)
+        self.register: Register = home.register()
+
+    def tasks(self, batches: Sequence[str]) -> Iterator[Task]:
+        """What there is to do for these batches: the reference, each batch, late outcomes, model, window."""
+        from pipelines.automation import BATCH_ASSETS, OUTCOME_ASSETS
+
+        system = self.declaration.system
+        yield Task("reference", ("reference",))
+        for batch in batches:
+            yield Task(periods.label_of(system, batch), BATCH_ASSETS, batch)
+        if system.sources.outcomes:
+            for batch in batches:
+                if periods.part_of(system, batch) == "production":
+                    yield Task(f"{periods.label_of(system, batch)} outcomes", OUTCOME_ASSETS, batch)
+        if self.declaration.model:
+            yield Task("candidate model", ("model",))
+        yield Task("window", ("review",))
+
+    def run(self, task: Task) -> str:
+        """Runs one task; returns what became of it in a few words.
+
+        Raises
+        ------
+        RunFailed
+            A step broke; nothing half-done is kept.
+        """
+        import dagster as dg
+
+        from assets.factory import key
+
+        before = self.register.head()[0]
+        result = dg.materialize(
+            self.assets,
+            partition_key=task.batch,
+            selection=[key(self.declaration, name) for name in task.assets],
+            instance=self.instance,
+            tags={"system": self.declaration.id},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+        if not result.success:
+            raise self._failure(result)
+        return self._became(task, before)
+
+    def _became(self, task: Task, before: int) -> str:
+        with_held = self._held(task, before)
+        if with_held:
+            return with_held
+        if self.register.head()[0] == before:
+            return "nothing new"
+        if task.batch is None:
+            return "done"
+        rows = self.register.verdicts(system=self.declaration.id, batch=task.batch)
+        counts = {name: sum(row["verdict"] == name for row in rows) for name in sorted({r["verdict"] for r in rows})}
+        return ", ".join(f"{count} {name}" for name, count in counts.items()) or "measured, not judged"
+
+    def _held(self, task: Task, before: int) -> str | None:
+        if task.batch is None:
+            return None
+        prefix = f"{self.declaration.id}/{task.batch}/"
+        held = [event for event in self.register.events("batch.held", prefix)]
+        if held and held[-1].seq > before:
+            return f"held back: {held[-1].body['reason']}"
+        part = "outcomes" if "outcomes" in task.assets else None
+        landed = [e for e in self.register.events("batch.landed", prefix) if part is None or e.subject.endswith(part)]
+        if held and (not landed or held[-1].seq > landed[-1].seq):
+            return f"held back: {held[-1].body['reason']}"
+        return None if landed else "not arrived"
+
+    @staticmethod
+    def _failure(result: dg.ExecuteInProcessResult) -> RunFailed:
+        for event in result.all_events:
+            if event.is_step_failure:
+                data = event.step_failure_data
+                described = data.user_failure_data.description if data.user_failure_data else None
+                if described:
+                    return RunFailed(described, ours=False)
+                error = data.error.cause if data.error and data.error.cause else data.error
+                kind = error.cls_name if error else "unknown"
+                return RunFailed(f"{event.step_key} broke ({kind}); run {result.run_id} has the trace.", ours=True)
+        return RunFailed(f"run {result.run_id} broke before its first step.", ours=True)
+
+
+def run_all(runner: Runner, batches: Sequence[str], say: Progress) -> list[str]:
+    """Runs every task for these batches in order; returns the lines of those held back.
+
+    A task that cannot go on (its reference is held, say) is told and does not stop the others.
+    """
+    held = []
+    for task in runner.tasks(batches):
+        became = runner.run(task)
+        say(f"{runner.declaration.id} {task.words}: {became}")
+        if became.startswith("held back"):
+            held.append(f"{runner.declaration.id} {task.words}: {became}")
+    return held
+
+
+def alert(declarations: dict[str, Declaration], run: str) -> int:
+    """Tells what has not been told; returns how many."""
+    from pipelines.alerts import deliver
+
+    return deliver(declarations, site(run=run))

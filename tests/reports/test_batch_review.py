@@ -1,0 +1,306 @@
+"""Truth is planted: counts chosen by hand, and records whose every word must come back on the page."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from html import unescape
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from governance.records import Measurement, Outcome, Verdict
+from monitors.grid import ColumnGrid, Grid
+from monitors.profile import GridMismatch, Profile
+from reports.batch_review import POINTS, BatchReview, allocate, number, pseudo_sample, render
+
+HOSTILE = "</script><script>alert('x')</script>"
+DIGEST = "0123456789abcdef" * 4
+
+AMOUNT = ColumnGrid("amount_eur", edges=(0.0, 1.5, 4.0, 10.0))
+PRIORS = ColumnGrid("priors", edges=(0.0, 1.0, 2.0))
+SEX = ColumnGrid("sex", categories=("female", "male", HOSTILE))
+GRID = Grid((AMOUNT, PRIORS, SEX), None, (), None, None, None, None)
+
+
+def profile(
+    amount: tuple[int, ...] = (5, 300, 450, 200, 15, 20, 6, 3, 1),
+    priors: tuple[int, ...] = (600, 300, 100, 0, 0, 0, 0, 0),
+    sex: tuple[int, ...] = (480, 470, 30, 0, 20),
+    grid: Grid = GRID,
+) -> Profile:
+    """1,000 rows; the means are of amounts inside their bins, and of whole numbers of priors."""
+    counts = {name: np.array(n) for name, n in zip(("amount_eur", "priors", "sex"), (amount, priors, sex), strict=True)}
+    moments = {"amount_eur": (970, 3067.5, 15000.0), "priors": (1000, 500.0, 700.0)}
+    return Profile(grid, 1000, counts, moments, {})
+
+
+REFERENCE = profile()
+CURRENT = profile(amount=(0, 100, 450, 400, 50, 0, 0, 0, 0), sex=(300, 600, 50, 0, 50))
+SIDES = {"reference": REFERENCE, "current": CURRENT}
+
+
+def measurement(metric: str = "psi", value: float | None = 0.3123, **more: Any) -> Measurement:
+    return Measurement(metric, value, more.pop("n", 1000), "nats", "16 bins", **more)
+
+
+def verdict(outcome: Outcome, reason: str, found: Measurement | None = None, criterion: str = "is_stable") -> Verdict:
+    return Verdict(criterion, "all rows", outcome, found or measurement(), 0.1, 0.2, "above", "major", reason)
+
+
+VERDICTS = (
+    verdict(Outcome.CONFORMING, "well within", measurement(value=0.01, low=0.004, high=0.031)),
+    verdict(Outcome.WARNING, "beyond the warning line"),
+    verdict(Outcome.INCONCLUSIVE, "3 rows, need 30", measurement(value=None, n=3, reason="3 rows, need 30")),
+    verdict(Outcome.BREACH, "near bound beyond", measurement(low=0.254, high=0.381, noise_floor=0.0091)),
+    verdict(Outcome.NOT_EVALUATED, "was not measured", measurement(value=None, n=0, broken=True), "was_measured"),
+)
+ASSESSMENT = {
+    "sha256": DIGEST,
+    "version": 3,
+    "approved_by": "A. Approver",
+    "demonstration": False,
+    "owners": {"is_stable": "Olga Owner"},
+}
+REVIEW = BatchReview(
+    system_name="Recidivism risk",
+    system_id="recidivism",
+    batch="2014-04-01",
+    batch_label="2014Q2",
+    reference_label="2013",
+    verdicts=VERDICTS,
+    measurements=(
+        measurement("roc_auc", None, reason="undefined (0 positives)"),
+        measurement(column="priors"),
+    ),
+    assessment=ASSESSMENT,
+    inputs={"data": DIGEST[::-1], "code": None},
+    as_known_on="2016-04-01",
+)
+
+
+def html(review: BatchReview = REVIEW, reference: Profile | None = REFERENCE, current: Profile = CURRENT) -> str:
+    return render(review, reference, current, seed="recidivism:2014-04-01")
+
+
+def body(page: str) -> str:
+    """What stands on the page before any script."""
+    return page.split("<body", 1)[1].split("<script", 1)[0]
+
+
+def text(page: str) -> str:
+    """What a reader sees of it."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", body(page).replace("<wbr>", ""))).split())
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return html()
+
+
+def test_the_same_arguments_give_the_same_bytes_even_in_another_process(page: str) -> None:
+    assert html() == page
+    code = (
+        "import hashlib, test_batch_review as t;"
+        "print(hashlib.sha256(t.html().encode()).hexdigest() == __import__('sys').argv[1])"
+    )
+    import hashlib
+
+    expected = hashlib.sha256(page.encode()).hexdigest()
+    done = subprocess.run(
+        [sys.executable, "-c", code, expected],
+        cwd=__file__.rsplit("/", 1)[0],
+        env={"PYTHONHASHSEED": "4711", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "True"
+
+
+def test_another_seed_changes_no_shown_number(page: str) -> None:
+    other = render(REVIEW, REFERENCE, CURRENT, seed="another")
+    assert body(other) == body(page)
+
+
+def test_every_verdict_stands_there_with_value_bounds_limit_rows_reason_and_owner(page: str) -> None:
+    seen = text(page)
+    for one in VERDICTS:
+        assert one.reason in seen
+        assert one.criterion in seen
+    for part in (
+        "0.3123 nats",
+        "[0.254, 0.381]",
+        "0.0091",
+        "at most 0.2",
+        "1,000",
+        "Olga Owner",
+        "warning line 0.1",
+    ):
+        assert part in seen
+    assert "not recorded" in seen, "the owner of the other criterion"
+    assert "5 verdicts: 1 not evaluated, 1 breach, 1 inconclusive, 1 warning, 1 conforming." in seen
+
+
+def test_what_is_not_known_stands_before_what_passed(page: str) -> None:
+    words = re.findall(r'class="outcome \w+">([^<]+)<', page)
+    assert words == ["not evaluated", "breach", "inconclusive", "warning", "conforming"]
+
+
+def test_an_undefined_value_shows_its_reason_and_never_nan_or_none(page: str) -> None:
+    seen = text(page)
+    assert seen.count("undefined") >= 3
+    assert "undefined (0 positives)" in seen
+    assert not re.search(r"\b(nan|none|null)\b", seen, flags=re.IGNORECASE)
+
+
+def test_an_undefined_value_without_any_reason_says_that_too() -> None:
+    silent = replace(REVIEW, measurements=(measurement(value=None),))
+    assert "no reason recorded" in text(html(silent))
+
+
+def test_nothing_on_the_page_is_taken_for_markup() -> None:
+    hostile = verdict(Outcome.BREACH, HOSTILE, measurement(reason=HOSTILE), criterion=HOSTILE)
+    written = replace(
+        REVIEW,
+        system_name=HOSTILE,
+        reference_label=HOSTILE,
+        verdicts=(hostile,),
+        measurements=(measurement(HOSTILE, segment=HOSTILE),),
+        inputs={HOSTILE: HOSTILE},
+        assessment=ASSESSMENT | {"approved_by": HOSTILE, "owners": {HOSTILE: HOSTILE}},
+    )
+    page = html(written)
+    assert "alert(" in page
+    assert "<script>alert" not in page
+    # The category of that name is inside the data of the drawings, which must end where it ends.
+    assert page.count("</script>") == 3
+
+
+def test_a_page_with_nothing_approved_says_so_and_holds_no_verdict() -> None:
+    seen = text(html(replace(REVIEW, assessment=None, verdicts=())))
+    assert "Nothing is approved." in seen
+    assert "There are no verdicts on this batch" in seen
+
+
+def test_a_verdict_without_an_approved_assessment_is_refused() -> None:
+    with pytest.raises(ValueError, match="5 verdicts without an approved assessment"):
+        replace(REVIEW, assessment=None)
+
+
+@pytest.mark.parametrize("demonstration", [True, False])
+def test_an_approval_for_demonstration_is_called_one(demonstration: bool) -> None:
+    review = replace(REVIEW, assessment=ASSESSMENT | {"demonstration": demonstration})
+    assert ("nothing here may be relied on" in text(html(review))) is demonstration
+
+
+def test_digests_are_shown_in_full_and_a_missing_one_is_named(page: str) -> None:
+    seen = text(page)
+    assert DIGEST in seen
+    assert DIGEST[::-1] in seen
+    assert "code not recorded" in seen
+
+
+def test_evidently_raises_no_flag_of_its_own(page: str) -> None:
+    assert "These drawings are no verdicts." in text(page)
+    assert not re.search(r"drift is|detected|data_drift", page, flags=re.IGNORECASE)
+
+
+def test_nothing_is_loaded_from_elsewhere(page: str) -> None:
+    assert "http:" not in page
+    assert "https:" not in page
+    assert not re.search(r"""(src|href)\s*=|url\(|@import""", page)
+    assert "default-src 'none'" in page
+
+
+def test_without_a_reference_the_batch_is_drawn_alone() -> None:
+    page = html(reference=None)
+    assert "not compared with a reference" in text(page)
+    data = page.split('id="drawing-data">')[1].split("</script>")[0]
+    assert '"current"' in data
+    assert "reference" not in data
+
+
+def test_a_column_without_a_value_is_named_and_the_others_are_drawn() -> None:
+    page = html(current=profile(priors=(0, 0, 0, 0, 1000, 0, 0, 0)))
+    assert "Not drawn: priors (no value in the current)." in text(page)
+    assert "priors 0 of 1,000 1,000 of 1,000" in text(page)
+    assert '"column_name":"amount_eur"' in page
+    assert '"column_name":"priors"' not in page
+
+
+def test_an_empty_batch_has_a_page_without_drawings() -> None:
+    empty = Profile(GRID, 0, {c.name: np.zeros(c.size, dtype=int) for c in GRID.columns}, {}, {})
+    for reference in (REFERENCE, None):
+        assert "Nothing can be drawn" in text(html(reference=reference, current=empty))
+
+
+def test_counts_on_different_bins_are_not_compared() -> None:
+    other = Grid((replace(AMOUNT, edges=(0.0, 1.5, 4.0, 11.0)), PRIORS, SEX), None, (), None, None, None, None)
+    with pytest.raises(GridMismatch, match="different bins"):
+        html(current=profile(grid=other))
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("column", [AMOUNT, PRIORS], ids=lambda column: column.name)
+def test_a_pseudo_sample_falls_into_the_bins_as_the_rows_do(side: str, column: ColumnGrid) -> None:
+    counts = SIDES[side].columns[column.name]
+    values = pseudo_sample(SIDES[side], SIDES, "seed")[column.name].to_numpy()
+    # The grid's own rule: edges[i-1] < x <= edges[i].
+    found = np.bincount(np.searchsorted(column.edges, values[~np.isnan(values)]), minlength=len(column.edges) + 1)
+    assert len(values) == POINTS
+    assert np.abs(found / POINTS - counts[:-4] / counts.sum()).max() < 1 / POINTS
+    assert abs(np.isnan(values).mean() - counts[-4:].sum() / counts.sum()) < 4 / POINTS
+
+
+def test_a_pseudo_sample_repeats_categories_by_share_missing_included() -> None:
+    sex = pseudo_sample(CURRENT, SIDES, "seed")["sex"]
+    assert sex.value_counts().to_dict() == {"male": 1200, "female": 600, HOSTILE: 100, "(missing)": 100}
+
+
+def test_numbers_spread_over_wide_bins_and_stay_whole_where_rows_hold_whole_numbers() -> None:
+    sample = pseudo_sample(REFERENCE, SIDES, "seed")
+    assert sample["priors"].value_counts().to_dict() == {0.0: 1200, 1.0: 600, 2.0: 200}
+    inside = sample["amount_eur"][sample["amount_eur"].between(1.5, 4.0)]
+    assert inside.nunique() == len(inside)
+    assert inside.mean() == pytest.approx(2.75)
+
+
+def test_categories_that_few_rows_hold_get_no_bar_of_their_own() -> None:
+    few = profile(sex=(520, 471, 9, 0, 0))
+    sample = pseudo_sample(few, {"current": few}, "seed")
+    assert sample["sex"].value_counts().to_dict() == {"female": 1040, "male": 942, "(other)": 18}
+    assert "fewer than 10 rows (sex: 1)" in text(html(reference=None, current=few))
+
+
+def test_columns_are_drawn_apart_from_each_other() -> None:
+    sample = pseudo_sample(CURRENT, SIDES, "seed")
+    assert abs(sample["amount_eur"].corr(sample["priors"])) < 0.1
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=40), st.integers(1, 5000))
+def test_allotted_points_are_all_used_and_within_one_of_the_exact_share(counts: list[int], points: int) -> None:
+    found = allocate(np.array(counts), points)
+    if sum(counts) == 0:
+        assert found.sum() == 0
+        return
+    assert found.sum() == points
+    assert np.abs(found - np.array(counts) / sum(counts) * points).max() < 1 + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.0123456, "0.01235"),
+        (None, "–"),
+        (float("nan"), "–"),
+        (-0.25, "−0.25"),
+        (12345.0, "12,345"),
+        (-0.0, "0"),
+    ],
+)
+def test_a_number_is_written_with_four_digits_or_as_absent(value: float | None, written: str) -> None:
+    assert number(value) == written
