@@ -233,12 +233,19 @@ def write_report(declaration: Declaration, batch: str, site: Site) -> Path:
         reference_label=f"{span.from_} to {span.to}",
         verdicts=verdicts,
         measurements=measurements,
-        assessment=body["assessment"],
+        assessment=_with_owners(body["assessment"]),
         inputs=body["inputs"],
         as_known_on=body["as_known_on"],
     )
     reference = reference_profile(declaration, site) if compared else None
     return keep_text(path, render(review, reference, current, seed=body["results"]))
+
+
+def _with_owners(assessment: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The assessment as it was quoted, with criterion → owner beside it, as the page shows it."""
+    if assessment is None:
+        return None
+    return {**assessment, "owners": {name: item["owner"] for name, item in assessment["criteria"].items()}}
 
 
 def review_window(declaration: Declaration, site: Site) -> str | None:

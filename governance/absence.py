@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from governance import periods
 from governance.declarations import Declaration
+from governance.ledger import Event
 from governance.register import Register
 
 
@@ -23,7 +24,7 @@ class BatchState:
 
 def states(declaration: Declaration, register: Register, as_of: dt.date) -> list[BatchState]:
     """Every declared batch of the system, expected against evaluated."""
-    judged = set(register.judged_batches(declaration.id))
+    judged = {batch: event.body["inputs"] for batch, event in register.judged_batches(declaration.id).items()}
     landed = _newest(register, "batch.landed", declaration.id)
     held = _newest(register, "batch.held", declaration.id)
     due = set(periods.due_batches(declaration.system, as_of))
@@ -49,28 +50,28 @@ def record_absences(declaration: Declaration, register: Register, at: dt.datetim
 
 def _state(
     batch: str,
-    judged: set[str],
-    landed: dict[str, tuple[int, str]],
-    held: dict[str, tuple[int, str]],
+    judged: dict[str, dict[str, str | None]],
+    landed: dict[str, Event],
+    held: dict[str, Event],
     due: set[str],
 ) -> tuple[str, str]:
-    seq, reason = held.get(batch, (0, ""))
-    if seq > landed.get(batch, (0, ""))[0]:
-        return "held", reason
-    if batch in judged:
+    came, refused = landed.get(batch), held.get(batch)
+    if refused and (came is None or refused.seq > came.seq):
+        return "held", refused.body["reason"]
+    if batch in judged and (came is None or judged[batch].get("data") == came.body["digest"]):
         return "judged", ""
-    if batch in landed:
-        return "landed", "landed, not judged yet"
+    if came:
+        return "landed", "landed anew, not judged since" if batch in judged else "landed, not judged yet"
     if batch in due:
         return "absent", "its period and grace are over and nothing was landed"
     return "expected", "not due yet"
 
 
-def _newest(register: Register, kind: str, system: str) -> dict[str, tuple[int, str]]:
-    """Batch → (seq, reason) of the newest such event about its rows (outcomes come later and apart)."""
+def _newest(register: Register, kind: str, system: str) -> dict[str, Event]:
+    """Batch → the newest such event about its rows (outcomes come later and apart)."""
     found = {}
     for event in register.events(kind, f"{system}/"):
         _, batch, part = event.subject.split("/")
         if part in ("production", "reference"):
-            found[batch] = (event.seq, event.body.get("reason", ""))
+            found[batch] = event
     return found

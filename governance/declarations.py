@@ -117,7 +117,7 @@ def load(folder: Path) -> Declaration:
     if system and contract:
         faults += _system_faults(system, documents["system.yaml"], folder, types)
     if system and assessment:
-        faults += _assessment_faults(system, assessment, documents["impact_assessment.yaml"], set(types))
+        faults += _assessment_faults(system, assessment, documents["impact_assessment.yaml"])
     if system and model:
         faults += _model_faults(system, model, optional["model.yaml"])
     if assessment and approval:
@@ -128,6 +128,16 @@ def load(folder: Path) -> Declaration:
     digests = {name: document.sha256 for name, document in found.items() if document}
     required = _required(contract, system)
     return Declaration(folder, system, assessment, contract.text, types, required, model, approval, digests)
+
+
+class _Loader(yaml.SafeLoader):
+    """Leaves dates as text: YAML would raise on an impossible one, without a line. The shape says what is a date."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +156,13 @@ class _Document:
         try:
             raw = path.read_bytes()
             text = raw.decode("utf-8")
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
-            value = yaml.safe_load(text)
+            node = yaml.compose(text, Loader=_Loader)
+            value = yaml.load(text, Loader=_Loader)
         except FileNotFoundError:
             faults.append(Fault(name, 1, "The file is missing.", "Write it; `docs/declarations.md` says how."))
+            return None
+        except OSError as error:
+            faults.append(Fault(name, 1, f"Cannot be read: {error.strerror}.", "It must be a readable file."))
             return None
         except UnicodeDecodeError as error:
             faults.append(Fault(name, 1, f"Not UTF-8 text (byte {error.start}).", "Save it as UTF-8."))
@@ -157,6 +170,13 @@ class _Document:
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             faults.append(Fault(name, line, f"Not YAML: {error.problem}.", "Mend the syntax."))
+            return None
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            faults.append(Fault(name, line, f"Not YAML: {error.reason}.", "Remove the control character."))
+            return None
+        except ValueError as error:  # a tag such as !!int before something else
+            faults.append(Fault(name, 1, f"Not YAML: {error}.", "Mend the value."))
             return None
         lines: dict[tuple[str | int, ...], int] = {}
         if node is not None:
@@ -209,7 +229,9 @@ def _shape(document: _Document | None, shape: type[Shape], faults: list[Fault]) 
 
 
 def _as_fault(document: _Document, error: Any) -> Fault:
-    where = tuple(part for part in error["loc"] if part not in ("package", "file"))
+    where = tuple(error["loc"])
+    if where[0:1] == ("sources",):
+        where = where[:2] + where[3:]  # without the kind of source, which is no key of the file
     name = ".".join(str(part) for part in where)
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
@@ -231,14 +253,17 @@ def _types(contract: _Document | None, faults: list[Fault]) -> dict[str, str]:
     if contract is None:
         return {}
     schema = contract.value.get("schema")
-    if not (isinstance(schema, list) and len(schema) == 1 and isinstance(schema[0].get("properties"), list)):
+    one = schema[0] if isinstance(schema, list) and len(schema) == 1 else None
+    if not (isinstance(one, dict) and isinstance(one.get("properties"), list)):
         faults.append(contract.fault(("schema",), "schema: must hold one object with properties.", "Mend it."))
         return {}
     types: dict[str, str] = {}
-    for index, item in enumerate(schema[0]["properties"]):
-        name, kind = item.get("name"), item.get("logicalType")
+    for index, item in enumerate(one["properties"]):
+        name, kind = (item.get("name"), item.get("logicalType")) if isinstance(item, dict) else (None, None)
         where = ("schema", 0, "properties", index)
-        if not name or kind not in ("string", "integer", "number", "boolean", "date", "timestamp"):
+        if name in types:
+            faults.append(contract.fault(where, f"The column {name!r} stands there twice.", "Keep one."))
+        if not isinstance(name, str) or kind not in ("string", "integer", "number", "boolean", "date", "timestamp"):
             what = f"Column {name!r} has the logicalType {kind!r}."
             faults.append(contract.fault(where, what, "Use string, integer, number, boolean, date or timestamp."))
             continue
@@ -280,27 +305,23 @@ def _system_faults(system: System, document: _Document | None, folder: Path, typ
         yield document.fault(("batches",), what, f"Let batches start on {system.reference.to} or later.")
 
 
-def _assessment_faults(
-    system: System, assessment: ImpactAssessment, document: _Document | None, columns: set[str]
-) -> Iterator[Fault]:
+def _assessment_faults(system: System, assessment: ImpactAssessment, document: _Document | None) -> Iterator[Fault]:
     assert document is not None
     if assessment.system != system.id:
         what = f"system: {assessment.system!r} is not {system.id!r}."
         yield document.fault(("system",), what, "Name the system that this assessment is about.")
     groupings = {grouping.name for grouping in system.groupings}
     for index, criterion in enumerate(assessment.criteria):
-        for key, what in _criterion_faults(criterion, columns, groupings, system):
+        for key, what in _criterion_faults(criterion, groupings, system):
             where = ("criteria", index, key)
             yield document.fault(
                 where, f"criteria.{criterion.id}.{key}: {what}", "Declare it in system.yaml, or mend it."
             )
 
 
-def _criterion_faults(
-    criterion: Criterion, columns: set[str], groupings: set[str], system: System
-) -> Iterator[tuple[str, str]]:
+def _criterion_faults(criterion: Criterion, groupings: set[str], system: System) -> Iterator[tuple[str, str]]:
     for column in criterion.columns:
-        if column not in columns:
+        if column not in system.columns:
             yield "columns", f"unknown column {column!r}."
     if criterion.grouping and criterion.grouping not in groupings:
         yield "grouping", f"unknown grouping {criterion.grouping!r}, declared are {sorted(groupings)}."
@@ -323,6 +344,6 @@ def _model_faults(system: System, model: Model, document: _Document | None) -> I
 
 def _approval_faults(assessment: ImpactAssessment, approval: Approval, document: _Document | None) -> Iterator[Fault]:
     assert document is not None
-    if approval.approved_by == assessment.author:
+    if approval.approved_by.casefold() == assessment.author.casefold():
         what = f"approved_by: {approval.approved_by!r} is the author of the assessment."
         yield document.fault(("approved_by",), what, "Somebody else must approve it.")

@@ -73,6 +73,8 @@ def next_event(case: Nonconformity | None, batch: str, outcome: Outcome) -> str 
     is_open = case is not None and case.state in OPEN_STATES
     if outcome is Outcome.BREACH:
         return ATTACHED if is_open else SUSPECTED
+    if outcome is Outcome.NOT_EVALUATED:
+        return None  # a broken tool states nothing, so it restates nothing
     if is_open and case is not None and batch in case.batches and batch not in case.restated:
         return RESTATED
     return None

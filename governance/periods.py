@@ -85,9 +85,9 @@ def label_of(system: System, batch: str) -> str:
 
 
 def due_batches(system: System, as_of: dt.date) -> tuple[str, ...]:
-    """Expected batches that are over, grace included, on `as_of`."""
+    """Batches, those of the reference among them, that are over on `as_of`, grace included."""
     grace = dt.timedelta(days=system.batches.grace_days)
-    return tuple(batch for batch in expected_batches(system) if end_of(system, batch) + grace <= as_of)
+    return tuple(batch for batch in all_batches(system) if end_of(system, batch) + grace <= as_of)
 
 
 def find_batch(system: System, wanted: str) -> str:
@@ -101,7 +101,7 @@ def find_batch(system: System, wanted: str) -> str:
     known = {batch: batch for batch in all_batches(system)}
     known |= {label_of(system, batch): batch for batch in known}
     if wanted not in known:
-        first, *_, last = all_batches(system)
+        first, *_, last = sorted(all_batches(system))
         raise UsageFault(
             f"{system.id} has no batch {wanted!r}: batches run by {system.batches.period} from "
             f"{label_of(system, first)} to {label_of(system, last)} (start dates {first} to {last})."

@@ -7,6 +7,7 @@ re-measured batch gets new rows under a new `batch.judged` event, and the older 
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -126,7 +127,9 @@ class Register:
             if last and last.body["inputs"] == judgement.inputs:
                 return False
             seq = ledger.head(connection)[0] + 1
-            measured = _measurement_rows(judgement, seq)
+            looks = ledger.events(connection, kind="batch.judged", subject=subject)
+            before = sum(event.body["inputs"] == judgement.inputs for event in looks)
+            measured = _measurement_rows(judgement, seq, before)
             judged = _verdict_rows(judgement, seq, measured)
             body = {
                 "inputs": judgement.inputs,
@@ -198,14 +201,13 @@ class Register:
         """Everything that does not hold: the chain, and stored results against the events that vouch for them."""
         with self.reading() as connection:
             found = list(ledger.chain_faults(connection))
-            for event in ledger.events(connection, kind="batch.judged"):
-                measured = _stored(connection, MEASUREMENT, event.seq)
-                judged = _stored(connection, VERDICT, event.seq)
-                if results_digest(measured, judged) != event.body["results"]:
+            looks = connection.execute(sa.select(ledger.EVENT).where(ledger.EVENT.c.kind == "batch.judged")).all()
+            for look in looks:
+                if not _vouches(connection, look):
                     found.append(
-                        f"event {event.seq} ({event.subject}): its stored measurements or verdicts were altered."
+                        f"event {look.seq} ({look.subject}): its stored measurements or verdicts were altered."
                     )
-            known = {event.seq for event in ledger.events(connection, kind="batch.judged")}
+            known = {look.seq for look in looks}
             for table in (MEASUREMENT, VERDICT):
                 for seq in connection.scalars(sa.select(table.c.seq).distinct()):
                     if seq not in known:
@@ -242,7 +244,17 @@ def results_digest(measured: Sequence[dict[str, Any]], judged: Sequence[dict[str
     return digest([{key: value for key, value in row.items() if key != "seq"} for row in rows])
 
 
-def _measurement_rows(judgement: Judgement, seq: int) -> list[dict[str, Any]]:
+def _vouches(connection: sa.Connection, look: Any) -> bool:
+    """Whether the stored rows are those that the event was written for; whatever cannot be read is not."""
+    try:
+        measured, judged = (_stored(connection, table, look.seq) for table in (MEASUREMENT, VERDICT))
+        return bool(results_digest(measured, judged) == json.loads(look.body)["results"])
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def _measurement_rows(judgement: Judgement, seq: int, before: int) -> list[dict[str, Any]]:
+    """Rows to be stored; `before` counts earlier looks with the same inputs (a change that was taken back)."""
     rows = []
     for item in judgement.measurements:
         key = [
@@ -253,6 +265,7 @@ def _measurement_rows(judgement: Judgement, seq: int) -> list[dict[str, Any]]:
             item.column,
             item.segment,
             item.alpha,
+            *([before] if before else []),
         ]
         rows.append(
             {
@@ -262,7 +275,7 @@ def _measurement_rows(judgement: Judgement, seq: int) -> list[dict[str, Any]]:
                 "batch": judgement.batch,
                 "reference": judgement.reference,
                 "as_known_on": judgement.as_known_on,
-                **{name: getattr(item, name) for name in item.__slots__},
+                **{name: _as_stored(MEASUREMENT, name, getattr(item, name)) for name in item.__slots__},
             }
         )
     return rows
@@ -286,13 +299,20 @@ def _verdict_rows(judgement: Judgement, seq: int, measured: list[dict[str, Any]]
                 "direction": item.direction,
                 "severity": item.severity,
                 "reason": item.reason,
-                **{name: getattr(seen, name) for name in ("value", "low", "high", "noise_floor", "n")},
-                "warn": item.warn,
-                "limit": item.limit,
+                **{
+                    name: _as_stored(VERDICT, name, getattr(seen, name))
+                    for name in ("value", "low", "high", "noise_floor", "n")
+                },
+                **{name: _as_stored(VERDICT, name, getattr(item, name)) for name in ("warn", "limit")},
                 "assessment": (judgement.assessment or {}).get("sha256", ""),
             }
         )
     return rows
+
+
+def _as_stored(table: sa.Table, name: str, value: Any) -> Any:
+    # A whole number comes back from a REAL column as a float: unless it goes in as one, its digest would not hold.
+    return float(value) if value is not None and isinstance(table.c[name].type, sa.Float) else value
 
 
 def _evidence(judgement: Judgement, verdict: Verdict, row: dict[str, Any]) -> dict[str, Any]:

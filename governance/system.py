@@ -21,9 +21,9 @@ Period = Literal["day", "week", "month", "quarter", "year"]
 
 
 class Strict(BaseModel):
-    """Frozen, and closed to keys that are not declared here."""
+    """Frozen, closed to keys that are not declared here, and to numbers that no value could ever exceed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Provenance(Strict):

@@ -205,7 +205,7 @@ def gap_distance(reference: Counts, current: Counts, alpha: float, rng: np.rando
     """
     value = float(kolmogorov_smirnov(reference, current))
     null = np.asarray(kolmogorov_smirnov(*_replicates(reference, current, alpha, rng)))
-    reach = math.sqrt(math.log(4 / alpha) / 2) * (reference.sum() ** -0.5 + current.sum() ** -0.5)
+    reach = math.sqrt(math.log(4 / alpha) / 2) * float(reference.sum() ** -0.5 + current.sum() ** -0.5)
     return Distance(value, max(value - reach, 0.0), min(value + reach, 1.0), float(np.quantile(null, 1 - alpha)))
 
 

@@ -154,10 +154,10 @@ def _why_undefined(
     for group in (contrast.group, contrast.baseline):
         if group not in hits:
             return f"undefined ({group!r} does not occur in the reference or the batch)"
+        if 0 < sizes[group] < SMALLEST_GROUP:
+            return f"withheld: fewer than {SMALLEST_GROUP} people in {group!r}"
         if hits[group][metric][1] == 0:
             return f"undefined (0 {DENOMINATORS[metric]} in {group!r})"
-        if sizes[group] < SMALLEST_GROUP:
-            return f"withheld: fewer than {SMALLEST_GROUP} people in {group!r}"
     return None
 
 

@@ -91,13 +91,13 @@ class GroupGrid:
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """Names of all cells, in the order of their codes."""
-        cells = product(*((*categories, OTHER, MISSING) for categories in self.categories))
+        cells = product(*((*map(_named, categories), OTHER, MISSING) for categories in self.categories))
         return tuple(" × ".join(cell) for cell in cells)
 
     @cached_property
     def declared(self) -> frozenset[str]:
         """Cells made of known categories only: these are listed even when they are empty."""
-        return frozenset(" × ".join(cell) for cell in product(*self.categories))
+        return frozenset(" × ".join(cell) for cell in product(*(map(_named, item) for item in self.categories)))
 
 
 @dataclass(frozen=True)
@@ -163,15 +163,32 @@ def edge_above(value: float) -> float:
     12 digits arrives exactly, so that the edge in the grid and the edge in the query are the same number.
     """
     context = decimal.Context(prec=12, rounding=decimal.ROUND_CEILING)
-    return float(context.create_decimal(decimal.Decimal(value)))
+    return float(context.create_decimal(repr(float(value))))
+
+
+def edge_below(value: float) -> float:
+    """The largest number of 12 significant digits that is below `value`; 1e-301 below zero."""
+    return float(decimal.Context(prec=12, Emin=-290).next_minus(decimal.Decimal(repr(float(value)))))
 
 
 def merge_rare(values: Sequence[float], counts: Sequence[int], rare: int = RARE) -> tuple[float, ...]:
-    """Upper edges of bins over sorted distinct `values`, each bin holding at least `rare` rows where possible."""
-    edges, held = [], 0
+    """Upper edges of bins over sorted distinct `values`, each but the open end bins holding at least `rare` rows.
+
+    A first value that is not rare itself gets an edge below it too: what lies lower is then another bin, and a
+    constant that falls is seen to have fallen.
+    """
+    edges: list[float] = []
+    held = 0
     for value, count in zip(values, counts, strict=True):
         held += count
         if held >= rare:
+            if not edges and count >= rare:
+                edges.append(edge_below(value))
             edges.append(edge_above(value))
             held = 0
-    return tuple(edges) or (edge_above(values[-1]),)
+    return tuple(sorted(set(edges)))
+
+
+def _named(category: str) -> str:
+    """The category as part of a group's name: quoted where it would read as another group."""
+    return f'"{category}"' if category in (OTHER, MISSING) or " × " in category else category

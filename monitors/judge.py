@@ -7,6 +7,7 @@ At the limit exactly is conforming.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -86,6 +87,8 @@ def _never_measured(criterion: Criterion, where: str) -> Measurement:
 def _decide(measurement: Measurement, criterion: Criterion, labels: Labels) -> tuple[Outcome, str]:
     if measurement.broken:
         return Outcome.NOT_EVALUATED, f"{criterion.metric}: {measurement.reason}"
+    if any(number is not None and math.isnan(number) for number in _numbers(measurement)):
+        return Outcome.NOT_EVALUATED, f"{criterion.metric}: the measurement is not a number"
     doubt = _evidence_missing(measurement, criterion, labels)
     if doubt:
         return Outcome.INCONCLUSIVE, doubt
@@ -105,6 +108,10 @@ def _decide(measurement: Measurement, criterion: Criterion, labels: Labels) -> t
             f"{seen}: beyond the warning line {criterion.warn:g}, within {_limit(criterion)}",
         )
     return Outcome.CONFORMING, f"{seen}: within the limit {_limit(criterion)}{_power(measurement)}"
+
+
+def _numbers(measurement: Measurement) -> tuple[float | None, ...]:
+    return measurement.value, measurement.low, measurement.high, measurement.noise_floor, measurement.detectable
 
 
 def _evidence_missing(measurement: Measurement, criterion: Criterion, labels: Labels) -> str | None:

@@ -12,6 +12,7 @@ from monitors.levels import Contrast, Levels
 from monitors.profile import Counts, Profile
 
 _FITTED = f"noise floor and bounds from χ² fitted to ≥{drift.MIN_REPLICATES} replicates"
+_UNITS = {"psi": "nats", "jensen_shannon": "distance", "ks": "share", "null_share": "share"}
 
 
 def measure(
@@ -36,6 +37,8 @@ def measure(
 
 def _null_share(current: Profile, name: str) -> Measurement:
     counts, numeric = current.columns[name], current.grid[name].is_numeric
+    if _is_absent(current, name):
+        return _unmeasured("null_share", name, "batch", absent=True)
     missing = int(counts[-4] + counts[-3]) if numeric else int(counts[-1])
     return performance.rate("null_share", missing, int(counts.sum()), Levels({}).alpha("null_share"), column=name)
 
@@ -44,11 +47,11 @@ def _drift(
     name: str, current: Profile, reference: Profile, levels: Levels, rng: np.random.Generator
 ) -> Iterator[Measurement]:
     grid, before, now = current.grid[name], reference.columns[name], current.columns[name]
-    if not now.sum() or not before.sum():
-        side = "batch" if not now.sum() else "reference"
-        for metric, unit in (("psi", "nats"), ("jensen_shannon", "distance")):
-            yield Measurement(metric, None, 0, unit, _FITTED, column=name, reason=f"undefined (0 rows in the {side})")
-        return
+    for side, profile in (("batch", current), ("reference", reference)):
+        if not profile.columns[name].sum():
+            for metric in ("psi", "jensen_shannon", *(("ks",) if grid.is_numeric else ())):
+                yield _unmeasured(metric, name, side, _is_absent(profile, name))
+            return
     bins = drift.bins_for_shares(grid, before)
     old, new = drift.shares_of(before, bins), drift.shares_of(now, bins)
     used = (old + new) > 0
@@ -60,22 +63,45 @@ def _drift(
         alpha = levels.alpha(metric, name)
         function = drift.psi if metric == "psi" else drift.jensen_shannon
         distance = drift.quadratic_distance(function, old, new, alpha, rng, root=metric == "jensen_shannon")
-        yield _as_measurement(metric, name, distance, new, unit, method, alpha)
-    if grid.is_numeric and before[:-4].sum() and now[:-4].sum():
-        alpha = levels.alpha("ks", name)
-        distance = drift.gap_distance(before[:-4], now[:-4], alpha, rng)
-        largest = before[:-4].max() / before[:-4].sum()
-        method = f"{grid.size - 4} bins, within {largest:.3g} of the exact one; DKW bounds"
-        yield _as_measurement("ks", name, distance, now[:-4], "share", method, alpha)
+        yield _as_measurement(metric, name, distance, old, new, unit, method, alpha)
+    if grid.is_numeric:
+        yield _ks(name, before[:-4], now[:-4], levels.alpha("ks", name), rng)
+
+
+def _ks(name: str, before: Counts, now: Counts, alpha: float, rng: np.random.Generator) -> Measurement:
+    if not before.sum() or not now.sum():
+        side = "batch" if not now.sum() else "reference"
+        return Measurement("ks", None, 0, "share", "", column=name, reason=f"undefined (0 finite values in the {side})")
+    distance = drift.gap_distance(before, now, alpha, rng)
+    largest = before.max() / before.sum()
+    method = f"{before.size} bins, within {largest:.3g} of the exact one; DKW bounds"
+    return _as_measurement("ks", name, distance, before, now, "share", method, alpha)
+
+
+def _is_absent(profile: Profile, name: str) -> bool:
+    """Whether rows came, but not this column: what is there but NULL is counted."""
+    return profile.rows > 0 and not profile.columns[name].sum()
+
+
+def _unmeasured(metric: str, name: str, side: str, absent: bool) -> Measurement:
+    reason = f"the column is not in the {side}" if absent else f"undefined (0 rows in the {side})"
+    return Measurement(metric, None, 0, _UNITS[metric], "", column=name, reason=reason, broken=absent)
 
 
 def _as_measurement(
-    metric: str, column: str, distance: drift.Distance, counts: Counts, unit: str, method: str, alpha: float
+    metric: str,
+    column: str,
+    distance: drift.Distance,
+    before: Counts,
+    now: Counts,
+    unit: str,
+    method: str,
+    alpha: float,
 ) -> Measurement:
     return Measurement(
         metric,
         distance.value,
-        int(counts.sum()),
+        int(min(before.sum(), now.sum())),
         unit,
         method,
         column=column,

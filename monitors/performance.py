@@ -143,13 +143,18 @@ def change(metric: str, current: Counts, reference: Counts, alpha: float) -> Mea
     low, high = newcombe(hits, n, before, m, alpha)
     seen = detectable_difference(hits, n, before, m, alpha)
     return Measurement(
-        name, hits / n - before / m, n, "share", NEWCOMBE, low=low, high=high, alpha=alpha, detectable=seen
+        name, hits / n - before / m, min(n, m), "share", NEWCOMBE, low=low, high=high, alpha=alpha, detectable=seen
     )
 
 
 def auc(cube: Counts, score: ScoreGrid, alpha: float) -> Measurement:
     """Area under the ROC curve; `n` is the smaller class, which limits what can be known."""
-    negatives, positives = (cube[label, :, :-1].sum(axis=0) for label in (NEGATIVE, POSITIVE))
+    scored = cube[:, :, :-1]
+    # Where a score stands that the reference does not know cannot be told from its bin.
+    ranked = scored[:, :, : len(score.values)] if score.values else scored
+    negatives, positives = (ranked[label].sum(axis=0) for label in (NEGATIVE, POSITIVE))
+    left_out = int(scored[:UNKNOWN].sum() - ranked[:UNKNOWN].sum())
+    note = f"{left_out} rows left out: the reference does not know their score" if left_out else None
     exact = "exact score values" if score.values else f"{score.bins} score bins of {score.resolution:.6g}"
     method = f"{exact}, ties half; DeLong variance, logit bounds"
     n = int(min(negatives.sum(), positives.sum()))
@@ -158,7 +163,7 @@ def auc(cube: Counts, score: ScoreGrid, alpha: float) -> Measurement:
         reason = f"undefined (0 {missing} outcomes with a score)"
         return Measurement("roc_auc", None, 0, "share", method, reason=reason, alpha=alpha)
     area, low, high = auc_with_bounds(negatives.astype(float), positives.astype(float), alpha)
-    return Measurement("roc_auc", area, n, "share", method, low=low, high=high, alpha=alpha)
+    return Measurement("roc_auc", area, n, "share", method, low=low, high=high, alpha=alpha, reason=note)
 
 
 def probability_scores(cube: Counts, score: ScoreGrid) -> Iterator[Measurement]:

@@ -27,6 +27,7 @@ from monitors.grid import (
     GroupGrid,
     ScoreGrid,
     edge_above,
+    edge_below,
     merge_rare,
 )
 from monitors.profile import NEGATIVE, POSITIVE, UNKNOWN, Counts, Profile
@@ -84,10 +85,17 @@ def freeze(table: ir.Table, shape: Shape) -> Grid:
 
 
 def profile(table: ir.Table, grid: Grid) -> Profile:
-    """Counts of `table` on `grid`. A label column that the table lacks counts as not known."""
+    """Counts of `table` on `grid`.
+
+    A column that the table lacks has no counts at all; as attribute it is the missing group, as label, prediction
+    or score it is not known.
+    """
+    present = set(table.columns)
+    table = table.mutate(**{name: ibis.null("string") for name in sorted(_roles(grid) - present)})
     aggregates: dict[str, ir.Value] = {"rows": table.count()}
     for index, column in enumerate(grid.columns):
-        aggregates |= _column_aggregates(table, column, f"c{index}")
+        if column.name in present:
+            aggregates |= _column_aggregates(table, column, f"c{index}")
     for index, grouping in enumerate(grid.groupings):
         aggregates[f"g{index}"] = _counts_by_code(_cube_code(table, grid, grouping))
     found = table.aggregate(**aggregates).to_pyarrow().to_pylist()[0]
@@ -101,16 +109,25 @@ def profile(table: ir.Table, grid: Grid) -> Profile:
     )
 
 
+def _roles(grid: Grid) -> set[str]:
+    """The columns that the outcome cubes are made of."""
+    attributes = {name for grouping in grid.groupings for name in grouping.by}
+    return attributes | {name for name in (grid.label, grid.prediction, grid.score_column) if name is not None}
+
+
 def _numeric_grid(table: ir.Table, name: str) -> ColumnGrid:
     value = _finite(table[name])
-    if table.aggregate(n=value.nunique()).to_pyarrow()["n"][0].as_py() <= FINE_BINS:
+    counted = table.aggregate(distinct=value.nunique(), rows=value.count()).to_pyarrow().to_pylist()[0]
+    if counted["distinct"] <= FINE_BINS:
         found = table.select(value=value).filter(ibis._.value.notnull()).group_by("value").agg(n=ibis._.count())
         rows = sorted((row["value"], row["n"]) for row in found.to_pyarrow().to_pylist())
-        edges = merge_rare([v for v, _ in rows], [n for _, n in rows]) if rows else (0.0,)
-        return ColumnGrid(name, edges)
-    levels = [i / FINE_BINS for i in range(1, FINE_BINS)]
-    quantiles = table.aggregate(q=value.quantile(levels)).to_pyarrow()["q"][0].as_py()
-    return ColumnGrid(name, tuple(sorted(set(map(edge_above, quantiles)))))
+        return ColumnGrid(name, merge_rare([v for v, _ in rows], [n for _, n in rows]) or (0.0,))
+    bins = min(FINE_BINS, counted["rows"] // RARE)
+    levels = [i / bins for i in range(bins)]
+    lowest, *quantiles = table.aggregate(q=value.quantile(levels)).to_pyarrow()["q"][0].as_py()
+    # Where a whole bin of rows shares the lowest value, what lies lower is another bin.
+    below = {edge_below(lowest)} if quantiles[0] == lowest else set()
+    return ColumnGrid(name, tuple(sorted(below | set(map(edge_above, quantiles)))))
 
 
 def _categories(table: ir.Table, name: str, rare: int, most: int) -> tuple[str, ...]:
@@ -127,21 +144,31 @@ def _score_grid(table: ir.Table, shape: Shape) -> ScoreGrid | None:
     value = _finite(table[shape.score])
     distinct = table.select(value=value).filter(ibis._.value.notnull()).distinct().limit(EXACT_SCORES + 1)
     values = sorted(distinct.to_pyarrow()["value"].to_pylist())
+    if not values:
+        return ScoreGrid(bins=SCORE_BINS)
     if len(values) <= EXACT_SCORES and all(value == edge_above(value) for value in values):
         return ScoreGrid(values=tuple(values))
     low, high = table.aggregate(q=value.quantile([0.001, 0.999])).to_pyarrow()["q"][0].as_py()
-    return ScoreGrid(low=float(low), high=float(high), bins=SCORE_BINS)
+    return ScoreGrid(low=float(low), high=float(high) if high > low else float(low) + 1, bins=SCORE_BINS)
 
 
 def _finite(column: ir.Value) -> ir.Value:
-    number = column.cast("float64")
+    number = _number(column)
     return (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
+
+
+def _number(column: ir.Value) -> ir.Value:
+    """As a double; what is no number is NULL, so that a column of another type cannot fail the batch."""
+    kind = column.type()
+    if kind.is_numeric() or kind.is_boolean():
+        return column.cast("float64")
+    return column.cast("string").try_cast("float64")
 
 
 def _column_aggregates(table: ir.Table, column: ColumnGrid, key: str) -> dict[str, ir.Value]:
     if not column.is_numeric:
         return {key: _counts_by_code(_category_code(table[column.name], column.categories))}
-    number, finite = table[column.name].cast("float64"), _finite(table[column.name])
+    number, finite = _number(table[column.name]), _finite(table[column.name])
     return {
         key: _counts_by_edge(finite, ibis.literal(list(column.edges), type="array<float64>")),
         f"{key}_null": number.isnull().sum(),
@@ -156,19 +183,20 @@ def _column_aggregates(table: ir.Table, column: ColumnGrid, key: str) -> dict[st
 
 def _column_counts(found: Mapping[str, Any], column: ColumnGrid, key: str) -> Counts:
     counts = np.zeros(column.size, dtype=np.int64)
-    pairs = dict(found[key] or [])
+    pairs = dict(found.get(key) or [])
     if not column.is_numeric:
         for code, rows in pairs.items():
             counts[code] = rows
         return counts
     for index, edge in enumerate((*column.edges, float("inf"))):
         counts[index] = pairs.get(edge, 0)
-    counts[-4:] = [found[f"{key}_{kind}"] or 0 for kind in ("null", "nan", "up", "down")]
+    counts[-4:] = [found.get(f"{key}_{kind}") or 0 for kind in ("null", "nan", "up", "down")]
     return counts
 
 
 def _moments(found: Mapping[str, Any], key: str) -> tuple[int, float, float]:
-    return int(found[f"{key}_n"]), float(found[f"{key}_sum"] or 0), float(found[f"{key}_square"] or 0)
+    rows, total, square = (found.get(f"{key}_{kind}") or 0 for kind in ("n", "sum", "square"))
+    return int(rows), float(total), float(square)
 
 
 def _category_code(column: ir.Value, categories: Sequence[str]) -> ir.Value:
@@ -195,12 +223,12 @@ def _cube_counts(pairs: Any, grid: Grid, grouping: GroupGrid) -> Counts:
 
 
 def _binary_code(column: ir.Value) -> ir.Value:
-    number = column.cast("float64")
+    number = _number(column)
     return ibis.cases((number == 1, POSITIVE), (number == 0, NEGATIVE), else_=UNKNOWN)
 
 
 def _label_code(table: ir.Table, grid: Grid) -> ir.Value:
-    if grid.label is None or grid.label not in table.columns:
+    if grid.label is None:
         return ibis.literal(UNKNOWN)
     return _binary_code(table[grid.label])
 
@@ -210,7 +238,7 @@ def _prediction_code(table: ir.Table, grid: Grid) -> ir.Value:
         return _binary_code(table[grid.prediction])
     if grid.score_column is None or grid.threshold is None:
         return ibis.literal(UNKNOWN)
-    score = table[grid.score_column].cast("float64")
+    score = _number(table[grid.score_column])
     known = score.notnull() & ~score.isnan()
     return ibis.cases((known & (score >= grid.threshold), POSITIVE), (known, NEGATIVE), else_=UNKNOWN)
 
@@ -218,7 +246,7 @@ def _prediction_code(table: ir.Table, grid: Grid) -> ir.Value:
 def _score_code(table: ir.Table, grid: Grid) -> ir.Value:
     if grid.score is None or grid.score_column is None:
         return ibis.literal(0)
-    score, bins = table[grid.score_column].cast("float64"), grid.score
+    score, bins = _number(table[grid.score_column]), grid.score
     missing = (score.isnull() | score.isnan(), bins.size - 1)
     if bins.values:
         exact = [(score == value, index) for index, value in enumerate(bins.values)]

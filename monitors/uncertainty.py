@@ -12,11 +12,13 @@ import numpy as np
 from scipy.special import ndtri
 
 POWER = 0.8
+# With fewer rows in a class, the variance that DeLong's components show is too often too small.
+SMALL_CLASS = 20
 
 Bounds = tuple[float, float]
 
 
-def wilson(hits: int, n: int, alpha: float) -> Bounds:
+def wilson(hits: float, n: int, alpha: float) -> Bounds:
     """Score bounds of a rate, `hits` of `n` > 0.
 
     References
@@ -83,10 +85,12 @@ def auc_with_bounds(negatives: np.ndarray, positives: np.ndarray, alpha: float) 
 
     Rows of one bin count as ties (half), so the value lies within half the sum over bins of the products of
     shares of the one on raw scores, and equals it where bins are single values. Variance by structural
-    components; bounds on the logit scale, which keeps them inside 0 to 1.
+    components; bounds on the logit scale, which keeps them inside 0 to 1. With fewer than `SMALL_CLASS` rows in a
+    class: score bounds of a rate over that class, whose variance is the largest that such an area can have.
 
     References
     ----------
+    Z. W. Birnbaum, O. M. Klose (1957), Ann. Math. Statist. 28, 933-945, doi:10.1214/aoms/1177706794 (that bound).
     E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson (1988), Biometrics 44, 837-845, doi:10.2307/2531595.
     """
     below = np.concatenate([[0.0], np.cumsum(negatives)[:-1]])
@@ -94,11 +98,14 @@ def auc_with_bounds(negatives: np.ndarray, positives: np.ndarray, alpha: float) 
     of_positive = (below + negatives / 2) / negatives.sum()
     of_negative = (above + positives / 2) / positives.sum()
     area = float((positives * of_positive).sum() / positives.sum())
+    fewer = int(min(negatives.sum(), positives.sum()))
     variance = _component(of_positive, positives, area) + _component(of_negative, negatives, area)
     if not 0 < area < 1:
         # All pairs agree: the exact bound of a proportion over the smaller class (rule of three, generalised).
-        edge = alpha ** (1 / min(negatives.sum(), positives.sum()))
-        return (area, float(edge), 1.0) if area == 1 else (area, 0.0, float(1 - edge))
+        edge = float(alpha ** (1 / fewer))
+        return (area, edge, 1.0) if area == 1 else (area, 0.0, 1 - edge)
+    if fewer < SMALL_CLASS:
+        return area, *wilson(area * fewer, fewer, alpha)
     half = float(ndtri(1 - alpha)) * math.sqrt(variance) / (area * (1 - area))
     middle = math.log(area / (1 - area))
     return area, _logistic(middle - half), _logistic(middle + half)

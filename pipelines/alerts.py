@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from assets.home import Site
 from governance.declarations import Declaration
 from governance.ledger import Event
+from governance.records import Outcome
 from governance.register import SERVICE
 
 LOG = logging.getLogger("aims.alert")
@@ -20,14 +23,37 @@ def deliver(declarations: dict[str, Declaration], site: Site) -> int:
     Told first and noted after: a kill between the two tells somebody twice, never not at all.
     """
     told = {event.subject for event in site.register.events(SENT)}
-    pending = [e for kind in KINDS for e in site.register.events(kind) if f"event/{e.seq}" not in told]
-    for event in sorted(pending, key=lambda e: e.seq):
-        system = event.subject.split("/")[0]
-        declaration = declarations.get(system)
+    findings = [f for f in (*_events(site), *_open_questions(declarations, site)) if f.subject not in told]
+    for finding in findings:
+        declaration = declarations.get(finding.system)
         to = ", ".join(declaration.system.alerts) if declaration else "operations"
-        LOG.warning("%s → %s", _line(event), to)
-        site.register.record(SENT, f"event/{event.seq}", {"to": to, "by": SERVICE, "channel": "log"}, at=site.at)
-    return len(pending)
+        LOG.warning("%s → %s", finding.words, to)
+        site.register.record(SENT, finding.subject, {"to": to, "by": SERVICE, "channel": "log"}, at=site.at)
+    return len(findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """Something to tell, once: `subject` is what the ledger remembers it by."""
+
+    subject: str
+    system: str
+    words: str
+
+
+def _events(site: Site) -> list[_Finding]:
+    found = sorted((e for kind in KINDS for e in site.register.events(kind)), key=lambda e: e.seq)
+    return [_Finding(f"event/{event.seq}", event.subject.split("/")[0], _line(event)) for event in found]
+
+
+def _open_questions(declarations: dict[str, Declaration], site: Site) -> Iterator[_Finding]:
+    """Verdicts that stay inconclusive although the assessment asks to be told of that."""
+    for declaration in declarations.values():
+        asking = {c.id for c in declaration.assessment.criteria if c.on_inconclusive == "alert"}
+        for row in site.register.verdicts(system=declaration.id) if asking else ():
+            if row["criterion"] in asking and row["verdict"] == Outcome.INCONCLUSIVE:
+                what = f"{row['system']}/{row['batch']}/{row['criterion']}/{row['segment']}"
+                yield _Finding(f"inconclusive/{what}", declaration.id, f"inconclusive: {what}: {row['reason']}")
 
 
 def _line(event: Event) -> str:

@@ -110,7 +110,9 @@ def render(review: BatchReview, reference: Profile | None, current: Profile, *, 
     return _template().render(
         review=review,
         counted=_counted(review.verdicts),
-        verdicts=[_verdict_row(v, owners) for v in sorted(review.verdicts, key=lambda v: ORDER.index(v.outcome))],
+        verdicts=[
+            _verdict_row(v, owners) for v in sorted(review.verdicts, key=lambda v: ORDER.index(v.outcome))
+        ],
         tables=_measurement_tables(review.measurements),
         compared=reference is not None,
         drawing=_as_script(drawing) if drawing else None,
@@ -127,7 +129,9 @@ def render(review: BatchReview, reference: Profile | None, current: Profile, *, 
 # The pseudo-sample
 
 
-def pseudo_sample(profile: Profile, sides: Mapping[str, Profile], seed: str, points: int = POINTS) -> pd.DataFrame:
+def pseudo_sample(
+    profile: Profile, sides: Mapping[str, Profile], seed: str, points: int = POINTS
+) -> pd.DataFrame:
     """`points` values per column that fall into the bins of `profile` as its rows do, within one point per bin.
 
     Columns are drawn apart from each other: what two of them show together means nothing. `sides` are all profiles
@@ -135,7 +139,11 @@ def pseudo_sample(profile: Profile, sides: Mapping[str, Profile], seed: str, poi
     """
     columns = {}
     for grid in profile.grid.columns:
-        values = _numbers(grid, profile, sides, points) if grid.is_numeric else _words(grid, profile, sides, points)
+        values = (
+            _numbers(grid, profile, sides, points)
+            if grid.is_numeric
+            else _words(grid, profile, sides, points)
+        )
         columns[grid.name] = _generator(seed, grid.name).permutation(values)
     return pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
 
@@ -287,7 +295,9 @@ def _table(widgets: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
     params = table["params"]
     params["columns"] = [
-        column | {"title": titles[column["field"]]} for column in params["columns"] if column["field"] in titles
+        column | {"title": titles[column["field"]]}
+        for column in params["columns"]
+        if column["field"] in titles
     ]
     for column in params["columns"]:
         if column["field"] == "reference_distribution":
@@ -415,14 +425,17 @@ def _interval(measurement: Measurement) -> str:
 
 def _measurement_tables(measurements: Sequence[Measurement]) -> list[dict[str, Any]]:
     """Whole batch, then groups, then columns; tables without rows are left out."""
+    columns = [m for m in measurements if m.column]
+    groups = [m for m in measurements if m.segment and not m.column]
+    whole = [m for m in measurements if not m.segment and not m.column]
     parts = (
-        ("whole", "Rows, labels and performance, whole batch", "", [m for m in measurements if not m.column and not m.segment]),
-        ("groups", "Groups and contrasts", "Group or contrast", [m for m in measurements if m.segment and not m.column]),
-        ("columns", "Distance of each column from the reference", "Column", [m for m in measurements if m.column]),
-    )  # fmt: skip
+        ("Rows, labels and performance, whole batch", "", whole),
+        ("Groups and contrasts", "Group or contrast", groups),
+        ("Distance of each column from the reference", "Column", columns),
+    )
     return [
-        {"id": name, "caption": caption, "about": about, "rows": [_measurement_row(m) for m in rows]}
-        for name, caption, about, rows in parts
+        {"caption": caption, "about": about, "rows": [_measurement_row(m) for m in rows]}
+        for caption, about, rows in parts
         if rows
     ]
 

@@ -1,0 +1,5 @@
+"""`python -m pipelines` is the `aims` command."""
+
+from pipelines.command import main
+
+main()

@@ -1,0 +1,161 @@
+"""Bounds against statsmodels, a published table, scikit-learn, and simulations whose truth is set."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+
+from monitors.uncertainty import auc_with_bounds, detectable_difference, newcombe, ratio_bounds, wilson
+
+SAMPLES = [(0, 1), (1, 1), (0, 10), (1, 10), (5, 10), (10, 10), (81, 263), (15, 148), (0, 20), (1, 29), (3, 100_000)]
+
+
+@pytest.mark.parametrize("alpha", [0.2, 0.025, 0.0005])
+@pytest.mark.parametrize("hits, n", SAMPLES, ids=lambda x: str(x))
+def test_a_one_sided_wilson_bound_is_half_of_statsmodels_two_sided_interval(hits: int, n: int, alpha: float) -> None:
+    assert wilson(hits, n, alpha) == pytest.approx(proportion_confint(hits, n, 2 * alpha, method="wilson"), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "hits, n, expected",
+    [(81, 263, (0.2553, 0.3662)), (15, 148, (0.0624, 0.1605)), (0, 20, (0.0, 0.1611)), (1, 29, (0.0061, 0.1718))],
+    ids=["81/263", "15/148", "0/20", "1/29"],
+)
+def test_wilson_meets_the_table_of_newcombe_1998(hits: int, n: int, expected: tuple[float, float]) -> None:
+    """R. G. Newcombe (1998), Stat. Med. 17, 857-872, table I, method 3."""
+    assert wilson(hits, n, 0.025) == pytest.approx(expected, abs=5e-5)
+
+
+@pytest.mark.parametrize("alpha", [0.2, 0.025, 0.0005])
+@pytest.mark.parametrize("two", [(0, 10), (29, 56), (9, 10), (500, 1000)], ids=str)
+@pytest.mark.parametrize("one", [(0, 20), (48, 56), (10, 10), (520, 1000)], ids=str)
+def test_newcombe_is_statsmodels_newcomb(one: tuple[int, int], two: tuple[int, int], alpha: float) -> None:
+    expected = confint_proportions_2indep(*one, *two, method="newcomb", compare="diff", alpha=2 * alpha)
+    assert newcombe(*one, *two, alpha) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "one, two, expected",
+    [
+        ((56, 70), (48, 80), (0.0524, 0.3339)),
+        ((9, 10), (3, 10), (0.1705, 0.8090)),
+        ((10, 10), (0, 20), (0.6791, 1.0)),
+    ],
+    ids=["56/70 - 48/80", "9/10 - 3/10", "10/10 - 0/20"],
+)
+def test_newcombe_meets_the_table_of_newcombe_1998(one: tuple[int, int], two: tuple[int, int], expected: tuple[float, float]) -> None:
+    """R. G. Newcombe (1998), Stat. Med. 17, 873-890, table II, method 10."""
+    assert newcombe(*one, *two, 0.025) == pytest.approx(expected, abs=5e-5)
+
+
+rates = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@given(one=rates, two=rates, alpha=st.floats(1e-5, 0.4))
+def test_bounds_hold_their_estimate_stay_in_range_and_mirror(one: tuple[int, int], two: tuple[int, int], alpha: float) -> None:
+    low, high = wilson(*one, alpha)
+    assert 0 <= low <= one[0] / one[1] + 1e-12 and one[0] / one[1] - 1e-12 <= high <= 1
+    assert wilson(one[1] - one[0], one[1], alpha) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+    gap = newcombe(*one, *two, alpha)
+    assert -1 <= gap[0] <= one[0] / one[1] - two[0] / two[1] + 1e-12 and gap[1] <= 1
+    assert newcombe(*two, *one, alpha) == pytest.approx((-gap[1], -gap[0]), abs=1e-12)
+    if two[0]:
+        ratio = ratio_bounds(*one, *two, alpha)
+        value = (one[0] / one[1]) / (two[0] / two[1])
+        assert 0 <= ratio[0] <= value * (1 + 1e-9) and ratio[1] >= value * (1 - 1e-9)
+
+
+@given(one=rates, two=rates, alpha=st.floats(0.001, 0.2))
+def test_a_smaller_alpha_never_narrows_a_bound(one: tuple[int, int], two: tuple[int, int], alpha: float) -> None:
+    wide, narrow = newcombe(*one, *two, alpha / 2), newcombe(*one, *two, alpha)
+    assert wide[0] <= narrow[0] + 1e-12 and narrow[1] <= wide[1] + 1e-12
+
+
+def misses(bounds: list[tuple[float, float]], truth: float) -> tuple[int, int]:
+    return sum(low > truth for low, _ in bounds), sum(high < truth for _, high in bounds)
+
+
+def at_most(count: int, runs: int, rate: float) -> bool:
+    """Whether `count` of `runs` does not refute, at 1 %, that the true share is at most `rate`."""
+    return float(stats.binomtest(count, runs, rate, alternative="greater").pvalue) > 0.01
+
+
+@pytest.mark.parametrize("n, p, m, q", [(200, 0.4, 300, 0.5), (1000, 0.08, 1000, 0.1), (150, 0.3, 60, 0.6)], ids=str)
+def test_mover_r_covers_the_true_ratio(n: int, p: float, m: int, q: float) -> None:
+    rng, runs, alpha = np.random.default_rng(20), 2_000, 0.05
+    drawn = zip(rng.binomial(n, p, runs), rng.binomial(m, q, runs), strict=True)
+    below, above = misses([ratio_bounds(int(x), n, int(y), m, alpha) for x, y in drawn if y], p / q)
+    # The method is approximate: at most a fifth more misses than nominal, and not half as many (then it is not this method).
+    assert at_most(below, runs, 1.2 * alpha) and at_most(above, runs, 1.2 * alpha)
+    assert below + above > alpha * runs
+
+
+def test_a_ratio_to_nothing_has_no_upper_bound_and_a_ratio_of_nothing_starts_at_zero() -> None:
+    assert ratio_bounds(5, 10, 0, 10, 0.025) == (0.0, math.inf)
+    assert ratio_bounds(0, 10, 5, 10, 0.025)[0] == 0.0
+
+
+@pytest.mark.parametrize("n, m, p", [(100, 100, 0.5), (1000, 1000, 0.1), (80, 400, 0.3)], ids=str)
+def test_a_detectable_difference_is_detected_in_four_of_five_batches(n: int, m: int, p: float) -> None:
+    """The true gap is what the function promises, the true pooled rate the one it was given; found by a plain z-test."""
+    seen = detectable_difference(round(p * n), n, round(p * m), m, 0.025)
+    rng, runs = np.random.default_rng(21), 2_000
+    one = rng.binomial(n, p + seen * m / (n + m), runs) / n
+    two = rng.binomial(m, p - seen * n / (n + m), runs) / m
+    pooled = (one * n + two * m) / (n + m)
+    z = (one - two) / np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+    assert np.mean(z > stats.norm.isf(0.025)) == pytest.approx(0.8, abs=0.04)
+
+
+def test_two_groups_without_a_single_hit_do_not_promise_to_see_everything() -> None:
+    assert detectable_difference(0, 10, 0, 10, 0.025) > 0.2
+    assert detectable_difference(10, 10, 10, 10, 0.025) > 0.2
+
+
+def delong_variance(negatives: np.ndarray, positives: np.ndarray) -> float:
+    """Every pair compared: DeLong, DeLong, Clarke-Pearson (1988), equations 3 to 5."""
+    psi = (positives[:, None] > negatives[None, :]) + 0.5 * (positives[:, None] == negatives[None, :])
+    return psi.mean(axis=1).var(ddof=1) / positives.size + psi.mean(axis=0).var(ddof=1) / negatives.size
+
+
+@pytest.mark.parametrize("alpha", [0.025, 0.001])
+@pytest.mark.parametrize("n, m, values", [(40, 60, 10), (200, 30, 3), (20, 50, 1000)], ids=["ties", "many ties", "few ties"])
+def test_auc_is_scikit_learns_and_its_variance_delongs(n: int, m: int, values: int, alpha: float) -> None:
+    rng = np.random.default_rng(22)
+    negatives, positives = rng.integers(0, values, n), np.minimum(rng.integers(0, values, m) + values // 3, values - 1)
+    counts = [np.bincount(x, minlength=values).astype(float) for x in (negatives, positives)]
+    area, low, high = auc_with_bounds(*counts, alpha)
+    assert area == pytest.approx(roc_auc_score([0] * n + [1] * m, [*negatives, *positives]), abs=1e-12)
+    reach = stats.norm.isf(alpha) * math.sqrt(delong_variance(negatives, positives)) / (area * (1 - area))
+    middle = math.log(area / (1 - area))
+    assert (low, high) == pytest.approx([1 / (1 + math.exp(-x)) for x in (middle - reach, middle + reach)], abs=1e-12)
+
+
+def test_a_perfect_ranking_is_bounded_by_what_so_few_rows_can_show() -> None:
+    """All of n agree: the exact one-sided bound of a proportion is alpha ** (1 / n) (Clopper-Pearson)."""
+    area, low, high = auc_with_bounds(np.array([5.0, 0.0]), np.array([0.0, 30.0]), 0.025)
+    assert (area, high) == (1.0, 1.0)
+    assert low == pytest.approx(stats.beta.ppf(0.025, 5, 1))
+    assert auc_with_bounds(np.array([0.0, 30.0]), np.array([5.0, 0.0]), 0.025) == pytest.approx((0.0, 0.0, 1 - low))
+
+
+@pytest.mark.parametrize("n, m", [(100, 100), (30, 300), (20, 200), (10, 200), (1, 200)], ids=str)
+def test_auc_bounds_cover_the_true_area(n: int, m: int) -> None:
+    """Normal scores one standard deviation apart: the area is Φ(1 / √2)."""
+    rng, runs, alpha = np.random.default_rng(23), 1_000, 0.05
+    truth = float(stats.norm.cdf(1 / math.sqrt(2)))
+    edges = np.linspace(-4, 5, 400)
+
+    def bounds() -> tuple[float, float]:
+        samples = rng.normal(1, size=n), rng.normal(0, size=m)
+        positives, negatives = (np.bincount(np.digitize(x, edges), minlength=401).astype(float) for x in samples)
+        return auc_with_bounds(negatives, positives, alpha)[1:]
+
+    below, above = misses([bounds() for _ in range(runs)], truth)
+    assert at_most(below, runs, 1.5 * alpha), (below, above)
+    assert at_most(above, runs, 1.5 * alpha), (below, above)
