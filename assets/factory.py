@@ -58,7 +58,7 @@ def key(declaration: Declaration, name: str) -> dg.AssetKey:
 def here(context: dg.AssetExecutionContext) -> Site:
     """The site of a Dagster run: the clock is read once per step."""
     place = home()
-    return Site(place, place.register(), dt.datetime.now(dt.UTC), context.run_id)
+    return Site(place, place.register(), dt.datetime.now(dt.UTC), context.run.run_id)
 
 
 def _spec(
@@ -134,8 +134,7 @@ def _landing(declaration: Declaration, name: str, text: str) -> dg.AssetsDefinit
         site, batch = here(context), _known_batch(declaration, context.partition_key)
         part = "outcomes" if name == "outcomes" else batch_part(declaration, batch)
         try:
-            with _one_line():
-                checked = steps.land_and_check(declaration, batch, part, site)
+            checked = _land_and_check(declaration, batch, part, site)
         except (Held, NotArrived) as reason:
             yield from _held_results(spec.key, reason)
             return
@@ -313,6 +312,17 @@ def _known_batch(declaration: Declaration, wanted: str) -> str:
         raise dg.Failure(str(fault), allow_retries=False) from None
 
 
+def _land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) -> steps.Checked:
+    """As the step does it, but what is held back or not there yet is no failure of the step."""
+    held: Held | NotArrived
+    with _one_line():
+        try:
+            return steps.land_and_check(declaration, batch, part, site)
+        except (Held, NotArrived) as reason:
+            held = reason
+    raise held
+
+
 class _one_line:
     """Faults that we can name end a step with their one line; anything else is a fault of ours and keeps its trace."""
 
@@ -322,5 +332,5 @@ class _one_line:
     def __exit__(self, kind: Any, error: Any, _trace: Any) -> None:
         from assets.lake import Altered
 
-        if isinstance(error, (UsageFault, AcquisitionFault, Altered)):
+        if isinstance(error, (UsageFault, AcquisitionFault, Altered, Held, NotArrived)):
             raise dg.Failure(str(error), allow_retries=False) from None

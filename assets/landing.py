@@ -97,6 +97,12 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
     subject = f"{declaration.id}/{batch}/{part}"
     try:
         body, path = _take_in(declaration, batch, part, site)
+    except NotArrived:
+        # A source that is gone takes nothing with it: what was landed from it stays in use.
+        before = landed(declaration, batch, part, site)
+        if before is None:
+            raise
+        return before
     except Held as reason:
         body = {"reason": str(reason), "declaration": declaration.digest, "run": site.run}
         site.register.record("batch.held", subject, body, at=site.at, unless="reason")

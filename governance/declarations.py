@@ -153,11 +153,13 @@ class _Document:
     @classmethod
     def read(cls, path: Path, faults: list[Fault]) -> _Document | None:
         name = f"{path.parent.name}/{path.name}"
+        lines: dict[tuple[str | int, ...], int] = {}
         try:
             raw = path.read_bytes()
             text = raw.decode("utf-8")
             node = yaml.compose(text, Loader=_Loader)
             value = yaml.load(text, Loader=_Loader)
+            twice = list(_walk(node, (), lines)) if node is not None else []
         except FileNotFoundError:
             faults.append(Fault(name, 1, "The file is missing.", "Write it; `docs/declarations.md` says how."))
             return None
@@ -178,10 +180,10 @@ class _Document:
         except ValueError as error:  # a tag such as !!int before something else
             faults.append(Fault(name, 1, f"Not YAML: {error}.", "Mend the value."))
             return None
-        lines: dict[tuple[str | int, ...], int] = {}
-        if node is not None:
-            twice = list(_walk(node, (), lines))
-            faults.extend(Fault(name, line, f"The key {key!r} stands there twice.", "Keep one.") for key, line in twice)
+        except RecursionError:  # an alias for what it stands in, or a thousand brackets
+            faults.append(Fault(name, 1, "Nested in itself, or too deeply.", "Write it out."))
+            return None
+        faults.extend(Fault(name, line, f"The key {key!r} stands there twice.", "Keep one.") for key, line in twice)
         if not isinstance(value, dict):
             faults.append(Fault(name, 1, f"Must be a mapping, got {type(value).__name__}.", "Start with `id: ...`."))
             return None
@@ -224,7 +226,10 @@ def _shape(document: _Document | None, shape: type[Shape], faults: list[Fault]) 
     try:
         return shape.model_validate(document.value)
     except ValidationError as error:
-        faults += [_as_fault(document, item) for item in error.errors(include_url=False, include_context=False)]
+        found = error.errors(include_url=False, include_context=False)
+        # A list with a wrong item is also called too short: that is no second fault.
+        around = {item["loc"][:depth] for item in found for depth in range(len(item["loc"]))}
+        faults += [_as_fault(document, i) for i in found if i["type"] != "too_short" or i["loc"] not in around]
         return None
 
 

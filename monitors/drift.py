@@ -22,6 +22,8 @@ PSEUDOCOUNT = 0.5
 COARSE_BINS = 16
 MIN_REPLICATES = 2000
 MAX_REPLICATES = 20_000
+# NumPy's limit on the rows of a hypergeometric draw.
+MOST_DEALT = 10**9
 # Rows expected in a bin from which the χ² approximation is taken to hold (W. G. Cochran 1954, Biometrics 10).
 EXPECTED = 5
 
@@ -212,13 +214,19 @@ def gap_distance(reference: Counts, current: Counts, alpha: float, rng: np.rando
 def _replicates(
     reference: Counts, current: Counts, alpha: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of samples, as large as the two at hand, from one and the same distribution."""
+    """Pairs of samples, as large as the two at hand: their rows, dealt out anew.
+
+    Given the pooled counts this is the exact distribution when nothing changed, however sparse the bins. Samples
+    drawn from the pooled shares would leave out what neither sample happened to hold, and show too little noise;
+    they stand in only beyond the number of rows that can be dealt, where the two are the same.
+    """
     times = int(min(max(MIN_REPLICATES, math.ceil(20 / alpha)), MAX_REPLICATES))
-    pooled = (reference + current) / (reference.sum() + current.sum())
-    return (
-        rng.multinomial(int(reference.sum()), pooled, size=times),
-        rng.multinomial(int(current.sum()), pooled, size=times),
-    )
+    pooled, n, m = reference + current, int(reference.sum()), int(current.sum())
+    if n + m < MOST_DEALT:
+        dealt = rng.multivariate_hypergeometric(pooled, n, size=times, method="marginals")
+        return dealt, pooled - dealt
+    shares = pooled / (n + m)
+    return rng.multinomial(n, shares, size=times), rng.multinomial(m, shares, size=times)
 
 
 def _least_noncentrality(statistic: float, freedom: float, alpha: float) -> float:

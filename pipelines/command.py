@@ -50,7 +50,7 @@ class Command(click.Group):
 @click.version_option(package_name="aims-monitor")
 def main() -> None:
     """AIMS Monitor: the technical half of an AI management system as a data pipeline."""
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING, force=True)
 
 
 @main.command()
@@ -67,11 +67,17 @@ def systems(as_json: bool) -> None:
 
 
 @main.command()
-def check() -> None:
+@click.option("--table", is_flag=True, help="Print every criterion as a Markdown table instead.")
+def check(table: bool) -> None:
     """Validates every declaration; exit 1 when one has a fault."""
     from checks.declared import load_checked
 
     found = load_checked(systems_folder())
+    if table:
+        from reports.catalogue import table_of_checks
+
+        click.echo(table_of_checks(declaration.assessment for declaration in found.sound.values()))
+        return
     for faults in found.faults.values():
         for fault in faults:
             click.echo(str(fault))
@@ -234,15 +240,19 @@ def _run_systems(
     register = place.register()
     before = register.head()[0]
     held: list[str] = []
+    failures: list[RunFailed] = []
     with instance(place) as dagster, _progress() as say:
         for declaration in systems.values():
             runner = Runner(declaration, place, dagster)
             try:
                 held += run_all(runner, wanted or periods.all_batches(declaration.system), say)
             except RunFailed as failure:
+                # One system that cannot go on keeps none of the others from running.
                 click.echo(f"aims: {declaration.id}: {failure}", err=True)
-                sys.exit(3 if failure.ours else 1)
+                failures.append(failure)
     alert(known, "aims")
+    if failures:
+        sys.exit(3 if any(failure.ours for failure in failures) else 1)
     new = [case for case in register.nonconformities() if case.opened_seq > before]
     click.echo(f"{len(new)} new suspicion{'s' * (len(new) != 1)}.")
     breaches = 0
@@ -347,13 +357,11 @@ def _label(found: Declarations, system: str, batch: str) -> str:
 
 def _rows(what: str, system: str | None, batch: str | None, superseded: bool) -> list[dict[str, Any]]:
     declaration = _known(system)
+    if batch and "/" not in batch:
+        batch = periods.find_batch(declaration.system, batch) if declaration else _any_batch(batch)
     place = home()
     if not place.exists:
         return []
-    if batch and declaration and "/" not in batch:
-        batch = periods.find_batch(declaration.system, batch)
-    elif batch and not declaration:
-        batch = _any_batch(batch)
     found: list[dict[str, Any]] = getattr(place.register(), what)(system=system, batch=batch, superseded=superseded)
     return found
 
@@ -365,8 +373,6 @@ def _any_batch(wanted: str) -> str:
             return periods.find_batch(declaration.system, wanted)
         except UsageFault:
             continue
-    if "/" in wanted:
-        return wanted
     raise UsageFault(f"No declared system has a batch {wanted!r}. See `aims systems`.")
 
 

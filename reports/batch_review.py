@@ -110,9 +110,7 @@ def render(review: BatchReview, reference: Profile | None, current: Profile, *, 
     return _template().render(
         review=review,
         counted=_counted(review.verdicts),
-        verdicts=[
-            _verdict_row(v, owners) for v in sorted(review.verdicts, key=lambda v: ORDER.index(v.outcome))
-        ],
+        verdicts=[_verdict_row(v, owners) for v in sorted(review.verdicts, key=lambda v: ORDER.index(v.outcome))],
         tables=_measurement_tables(review.measurements),
         compared=reference is not None,
         drawing=_as_script(drawing) if drawing else None,
@@ -129,9 +127,7 @@ def render(review: BatchReview, reference: Profile | None, current: Profile, *, 
 # The pseudo-sample
 
 
-def pseudo_sample(
-    profile: Profile, sides: Mapping[str, Profile], seed: str, points: int = POINTS
-) -> pd.DataFrame:
+def pseudo_sample(profile: Profile, sides: Mapping[str, Profile], seed: str, points: int = POINTS) -> pd.DataFrame:
     """`points` values per column that fall into the bins of `profile` as its rows do, within one point per bin.
 
     Columns are drawn apart from each other: what two of them show together means nothing. `sides` are all profiles
@@ -139,11 +135,7 @@ def pseudo_sample(
     """
     columns = {}
     for grid in profile.grid.columns:
-        values = (
-            _numbers(grid, profile, sides, points)
-            if grid.is_numeric
-            else _words(grid, profile, sides, points)
-        )
+        values = _numbers(grid, profile, sides, points) if grid.is_numeric else _words(grid, profile, sides, points)
         columns[grid.name] = _generator(seed, grid.name).permutation(values)
     return pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
 
@@ -295,9 +287,7 @@ def _table(widgets: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
     params = table["params"]
     params["columns"] = [
-        column | {"title": titles[column["field"]]}
-        for column in params["columns"]
-        if column["field"] in titles
+        column | {"title": titles[column["field"]]} for column in params["columns"] if column["field"] in titles
     ]
     for column in params["columns"]:
         if column["field"] == "reference_distribution":

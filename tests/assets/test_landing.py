@@ -88,7 +88,10 @@ HOSTILE = {
     "bytes that are no text": (binary, "missing|not CSV"),
     "Parquet called CSV": (parquet, "declared as CSV and begins like Parquet"),
     "a row with too many cells": (ragged, "is not CSV that can be read"),
-    "a renamed column": (lambda p: write_csv(p, renamed(made_rows(BATCH), "score", "Score")), "'score' is missing .*'Score'"),
+    "a renamed column": (
+        lambda p: write_csv(p, renamed(made_rows(BATCH), "score", "Score")),
+        "'score' is missing .*'Score'",
+    ),
     "two missing columns": (
         lambda p: write_csv(p, renamed(renamed(made_rows(BATCH), "score", "s"), "region", "r")),
         "'region' is missing.*'score' is missing",

@@ -197,8 +197,8 @@ IN_SYSTEM = {
     ),
     "a key twice inside": (
         "  grace_days: 10",
-        "  grace_days: 10\n  grace_days: 1",
-        "grace_days: 1",
+        "  grace_days: 10\n  grace_days: 5",
+        "grace_days: 5",
         "twice. Keep one.",
     ),
     "no YAML": ("stage: operation", "stage: : operation", "stage", "Not YAML: mapping values are not allowed here."),
@@ -269,8 +269,13 @@ IN_ASSESSMENT = {
     "a distance that is too small": ("direction: above", "direction: below", "id: income", "direction must be above"),
     "a warning after the limit": ("warn: 0.1", "warn: 0.3", "id: income", "`warn` must be reached before `limit`, got"),
     "a change of no size": ("limit: 0.2\n", "limit: 0\n", "id: regions", "is the size of a change and must be > 0"),
-    "a limit that is no number": ("limit: 0.25", "limit: .nan", "limit", "criteria.0.limit: Input should be a finite"),
-    "a limit that nothing exceeds": ("limit: 0.25", "limit: .inf", "limit", "Input should be a finite number"),
+    "a limit that is no number": (
+        "limit: 0.25",
+        "limit: .nan",
+        "limit: .nan",
+        "criteria.0.limit: Input should be a finite",
+    ),
+    "a limit that nothing exceeds": ("limit: 0.25", "limit: .inf", "limit: .inf", "Input should be a finite number"),
     "a chance of a half": ("warn: 0.1", "alpha: 0.5", "alpha", "criteria.0.alpha: Input should be less than 0.5"),
     "no rows needed": (
         "min_n: 50\n    severity: major",
@@ -388,6 +393,8 @@ def test_a_missing_file_is_one_fault(declared: Declared, name: str):
         pytest.param(b"", "Must be a mapping, got NoneType.", id="empty"),
         pytest.param(b"id: 'loans\n", "Not YAML: found unexpected end of stream.", id="a quote left open"),
         pytest.param(b"id: \x00\n", "Not YAML: special characters are not allowed.", id="a zero byte"),
+        pytest.param(b"id: &a [*a]\n", "Nested in itself, or too deeply. Write it out.", id="nested in itself"),
+        pytest.param(b"id: " + b"[" * 2000 + b"]" * 2000, "Nested in itself, or too deeply.", id="nested too deeply"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_fault(declared: Declared, name: str, content: bytes, words: str):

@@ -36,7 +36,9 @@ MERGES = {
 
 
 @pytest.mark.parametrize("values, counts, edges", MERGES.values(), ids=MERGES)
-def test_rare_values_are_joined_with_their_neighbours(values: list[float], counts: list[int], edges: tuple[float, ...]) -> None:
+def test_rare_values_are_joined_with_their_neighbours(
+    values: list[float], counts: list[int], edges: tuple[float, ...]
+) -> None:
     assert merge_rare(values, counts) == edges
 
 

@@ -48,7 +48,9 @@ def test_newcombe_is_statsmodels_newcomb(one: tuple[int, int], two: tuple[int, i
     ],
     ids=["56/70 - 48/80", "9/10 - 3/10", "10/10 - 0/20"],
 )
-def test_newcombe_meets_the_table_of_newcombe_1998(one: tuple[int, int], two: tuple[int, int], expected: tuple[float, float]) -> None:
+def test_newcombe_meets_the_table_of_newcombe_1998(
+    one: tuple[int, int], two: tuple[int, int], expected: tuple[float, float]
+) -> None:
     """R. G. Newcombe (1998), Stat. Med. 17, 873-890, table II, method 10."""
     assert newcombe(*one, *two, 0.025) == pytest.approx(expected, abs=5e-5)
 
@@ -57,7 +59,9 @@ rates = st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.ju
 
 
 @given(one=rates, two=rates, alpha=st.floats(1e-5, 0.4))
-def test_bounds_hold_their_estimate_stay_in_range_and_mirror(one: tuple[int, int], two: tuple[int, int], alpha: float) -> None:
+def test_bounds_hold_their_estimate_stay_in_range_and_mirror(
+    one: tuple[int, int], two: tuple[int, int], alpha: float
+) -> None:
     low, high = wilson(*one, alpha)
     assert 0 <= low <= one[0] / one[1] + 1e-12 and one[0] / one[1] - 1e-12 <= high <= 1
     assert wilson(one[1] - one[0], one[1], alpha) == pytest.approx((1 - high, 1 - low), abs=1e-12)
@@ -124,7 +128,9 @@ def delong_variance(negatives: np.ndarray, positives: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("alpha", [0.025, 0.001])
-@pytest.mark.parametrize("n, m, values", [(40, 60, 10), (200, 30, 3), (20, 50, 1000)], ids=["ties", "many ties", "few ties"])
+@pytest.mark.parametrize(
+    "n, m, values", [(40, 60, 10), (200, 30, 3), (20, 50, 1000)], ids=["ties", "many ties", "few ties"]
+)
 def test_auc_is_scikit_learns_and_its_variance_delongs(n: int, m: int, values: int, alpha: float) -> None:
     rng = np.random.default_rng(22)
     negatives, positives = rng.integers(0, values, n), np.minimum(rng.integers(0, values, m) + values // 3, values - 1)

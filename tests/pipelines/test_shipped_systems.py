@@ -58,7 +58,9 @@ def employment(shipped: Shipped) -> list[dict[str, Any]]:
 
 
 def value(rows: list[dict[str, Any]], batch: str, metric: str, segment: str | None = None) -> float:
-    (found,) = [r for r in rows if (r["batch"], r["metric"], r["segment"], r["column"]) == (batch, metric, segment, None)]
+    (found,) = [
+        r for r in rows if (r["batch"], r["metric"], r["segment"], r["column"]) == (batch, metric, segment, None)
+    ]
     return float(found["value"])
 
 
@@ -185,9 +187,7 @@ YEARS = {
 
 
 @pytest.mark.parametrize("batch", YEARS)
-def test_each_year_of_the_employment_system_has_the_known_figures(
-    employment: list[dict[str, Any]], batch: str
-) -> None:
+def test_each_year_of_the_employment_system_has_the_known_figures(employment: list[dict[str, Any]], batch: str) -> None:
     whole = ("rows", "outcome_rate", "selection_rate", "roc_auc", "accuracy")
     found = [value(employment, batch, name) for name in whole]
     for rate in ("true_positive_rate", "false_positive_rate"):
@@ -288,7 +288,11 @@ def test_the_search_for_people_finds_a_planted_one(what: str, tmp_path: Path) ->
     """The clean result above means something only if a planted fault would show."""
     names, cases, births = people_of_the_file()
     last, born = min(births)
-    planted = {"a full name": min(names).title(), "a case number": min(cases), "a date of birth with a name": f"{born} {last}"}
+    planted = {
+        "a full name": min(names).title(),
+        "a case number": min(cases),
+        "a date of birth with a name": f"{born} {last}",
+    }
     path = tmp_path / "planted.parquet"
     duckdb.execute(f"COPY (SELECT '{planted[what]}' AS cell) TO '{path}' (FORMAT parquet)")
     assert what in [found for text in readable(path) for found in people_in(text, names, cases, births)]
@@ -301,7 +305,9 @@ def test_status_answers_without_the_heavy_libraries(shipped: Shipped) -> None:
         "heavy = {'dagster', 'pandas', 'great_expectations', 'evidently', 'sklearn', 'fairlearn', 'duckdb', 'ibis', 'scipy'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=shipped.environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=shipped.environment, capture_output=True, text=True, check=False
+    )
     assert done.stdout.strip() == "[]", done.stderr
 
 

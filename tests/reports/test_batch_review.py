@@ -38,10 +38,7 @@ def profile(
     grid: Grid = GRID,
 ) -> Profile:
     """1,000 rows; the means are of amounts inside their bins, and of whole numbers of priors."""
-    counts = {
-        name: np.array(n)
-        for name, n in zip(("amount_eur", "priors", "sex"), (amount, priors, sex), strict=True)
-    }
+    counts = {name: np.array(n) for name, n in zip(("amount_eur", "priors", "sex"), (amount, priors, sex), strict=True)}
     moments = {"amount_eur": (970, 3067.5, 15000.0), "priors": (1000, 500.0, 700.0)}
     return Profile(grid, 1000, counts, moments, {})
 
@@ -55,9 +52,7 @@ def measurement(metric: str = "psi", value: float | None = 0.3123, **more: Any) 
     return Measurement(metric, value, more.pop("n", 1000), "nats", "16 bins", **more)
 
 
-def verdict(
-    outcome: Outcome, reason: str, found: Measurement | None = None, criterion: str = "is_stable"
-) -> Verdict:
+def verdict(outcome: Outcome, reason: str, found: Measurement | None = None, criterion: str = "is_stable") -> Verdict:
     return Verdict(criterion, "all rows", outcome, found or measurement(), 0.1, 0.2, "above", "major", reason)
 
 
@@ -66,9 +61,7 @@ VERDICTS = (
     verdict(Outcome.WARNING, "beyond the warning line"),
     verdict(Outcome.INCONCLUSIVE, "3 rows, need 30", measurement(value=None, n=3, reason="3 rows, need 30")),
     verdict(Outcome.BREACH, "near bound beyond", measurement(low=0.254, high=0.381, noise_floor=0.0091)),
-    verdict(
-        Outcome.NOT_EVALUATED, "was not measured", measurement(value=None, n=0, broken=True), "was_measured"
-    ),
+    verdict(Outcome.NOT_EVALUATED, "was not measured", measurement(value=None, n=0, broken=True), "was_measured"),
 )
 ASSESSMENT = {
     "sha256": DIGEST,
@@ -94,9 +87,7 @@ REVIEW = BatchReview(
 )
 
 
-def html(
-    review: BatchReview = REVIEW, reference: Profile | None = REFERENCE, current: Profile = CURRENT
-) -> str:
+def html(review: BatchReview = REVIEW, reference: Profile | None = REFERENCE, current: Profile = CURRENT) -> str:
     return render(review, reference, current, seed="recidivism:2014-04-01")
 
 
@@ -261,9 +252,7 @@ def test_an_empty_batch_has_a_page_without_drawings() -> None:
 
 
 def test_counts_on_different_bins_are_not_compared() -> None:
-    other = Grid(
-        (replace(AMOUNT, edges=(0.0, 1.5, 4.0, 11.0)), PRIORS, SEX), None, (), None, None, None, None
-    )
+    other = Grid((replace(AMOUNT, edges=(0.0, 1.5, 4.0, 11.0)), PRIORS, SEX), None, (), None, None, None, None)
     with pytest.raises(GridMismatch, match="different bins"):
         html(current=profile(grid=other))
 
@@ -274,9 +263,7 @@ def test_a_pseudo_sample_falls_into_the_bins_as_the_rows_do(side: str, column: C
     counts = SIDES[side].columns[column.name]
     values = pseudo_sample(SIDES[side], SIDES, "seed")[column.name].to_numpy()
     # The grid's own rule: edges[i-1] < x <= edges[i].
-    found = np.bincount(
-        np.searchsorted(column.edges, values[~np.isnan(values)]), minlength=len(column.edges) + 1
-    )
+    found = np.bincount(np.searchsorted(column.edges, values[~np.isnan(values)]), minlength=len(column.edges) + 1)
     assert len(values) == POINTS
     assert np.abs(found / POINTS - counts[:-4] / counts.sum()).max() < 1 / POINTS
     assert abs(np.isnan(values).mean() - counts[-4:].sum() / counts.sum()) < 4 / POINTS
