@@ -17,7 +17,6 @@ from governance.declarations import Declaration
 from governance.system import Model
 
 if TYPE_CHECKING:
-    import pandas as pd
     from sklearn.pipeline import Pipeline
 
 
@@ -61,6 +60,7 @@ def _fit(declaration: Declaration, model: Model, path: Path) -> tuple[Pipeline, 
     import pandas as pd
     from sklearn.metrics import accuracy_score, roc_auc_score
     from sklearn.model_selection import train_test_split
+    from threadpoolctl import threadpool_limits
 
     label = declaration.system.the("label") or ""
     rows = pd.read_parquet(path, columns=[*model.features, label])
@@ -69,9 +69,11 @@ def _fit(declaration: Declaration, model: Model, path: Path) -> tuple[Pipeline, 
     taught, held_out = train_test_split(
         rows, test_size=model.holdout_share, random_state=model.seed, stratify=rows[label]
     )
-    pipeline = _pipeline(declaration, model, rows)
-    pipeline.fit(taught[list(model.features)], taught[label])
-    score = pipeline.predict_proba(held_out[list(model.features)])[:, 1]
+    pipeline = _pipeline(declaration, model)
+    # One thread: sums in one order, so that the same snapshot gives the same model; and no spinning on a busy machine.
+    with threadpool_limits(1):
+        pipeline.fit(taught[list(model.features)], taught[label])
+        score = pipeline.predict_proba(held_out[list(model.features)])[:, 1]
     return pipeline, {
         "roc_auc": float(roc_auc_score(held_out[label], score)),
         "accuracy": float(accuracy_score(held_out[label], score >= 0.5)),
@@ -81,25 +83,30 @@ def _fit(declaration: Declaration, model: Model, path: Path) -> tuple[Pipeline, 
     }
 
 
-def _pipeline(declaration: Declaration, model: Model, rows: pd.DataFrame) -> Pipeline:
+def _pipeline(declaration: Declaration, model: Model) -> Pipeline:
     from sklearn.compose import make_column_transformer
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
     categorical = [name for name in model.features if declaration.kind(name) == "categorical"]
     numeric = [name for name in model.features if name not in categorical]
-    encoded = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10, sparse_output=False)
+    if model.estimator == "gradient_boosting":
+        # Trees take categories as they are: codes, with what was not seen in training as missing.
+        codes = OrdinalEncoder(
+            handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=10, max_categories=250
+        )
+        prepared = make_column_transformer((codes, categorical), ("passthrough", numeric))
+        places = list(range(len(categorical)))
+        return make_pipeline(
+            prepared, HistGradientBoostingClassifier(random_state=model.seed, categorical_features=places)
+        )
+    encoded = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10)
     measured = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     prepared = make_column_transformer((encoded, categorical), (measured, numeric))
-    estimator = (
-        HistGradientBoostingClassifier(random_state=model.seed)
-        if model.estimator == "gradient_boosting"
-        else LogisticRegression(max_iter=1000)
-    )
-    return make_pipeline(prepared, estimator)
+    return make_pipeline(prepared, LogisticRegression(max_iter=1000))
 
 
 def _held_against(metric: str, limit: float, metrics: dict[str, Any]) -> dict[str, Any]:

@@ -43,6 +43,8 @@ GROUP_RATES = (
     "false_negative_rate",
 )
 DIFFERENCE_METRICS = tuple(f"{rate}_difference" for rate in GROUP_RATES)
+# Observations of the whole batch for which no bounds are computed.
+WITHOUT_BOUNDS = frozenset({"f1", "brier_score", "log_loss"})
 NEEDS_LABELS = frozenset(
     {
         "outcome_rate",
@@ -169,6 +171,8 @@ def _criterion_problems(criterion: Criterion) -> Iterator[str]:
         yield f"A distance can only be too large: direction must be above, got {criterion.direction!r}."
     if criterion.warn is not None and not _warn_comes_first(criterion):
         yield f"`warn` must be reached before `limit`, got warn {criterion.warn} and limit {criterion.limit}."
+    if metric in WITHOUT_BOUNDS and criterion.evidence == "bound":
+        yield f"{metric!r} is measured without bounds and could never breach: say `evidence: point`."
     if criterion.direction == "either" and criterion.limit <= 0:
         yield f"With direction either, `limit` is the size of a change and must be > 0, got {criterion.limit}."
 

@@ -332,6 +332,8 @@ def _criterion_faults(criterion: Criterion, groupings: set[str], system: System)
         yield "grouping", f"unknown grouping {criterion.grouping!r}, declared are {sorted(groupings)}."
     if criterion.metric == "roc_auc" and not system.the("score"):
         yield "metric", "roc_auc needs a column with the role score."
+    if (criterion.needs_labels or criterion.metric == "label_coverage") and not system.the("label"):
+        yield "metric", f"{criterion.metric} needs a column with the role label."
     if criterion.metric in ("brier_score", "log_loss") and not system.score_is_probability:
         yield "metric", f"{criterion.metric} needs `score_is_probability: true`."
 

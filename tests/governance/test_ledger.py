@@ -80,7 +80,7 @@ def test_every_entry_follows_from_the_formula(register: Register, database: Path
 
 
 @given(st.lists(st.tuples(st.text(max_size=5), st.dictionaries(st.text(max_size=5), st.integers(0, 9))), max_size=6))
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=12)
 def test_any_events_make_a_chain_that_holds(tmp_path_factory: pytest.TempPathFactory, written: list[Any]):
     path = tmp_path_factory.mktemp("chain") / "register.db"
     register = Register(path)

@@ -368,7 +368,7 @@ looks = st.tuples(
 
 
 @given(st.lists(looks, max_size=10))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 def test_any_verdicts_leave_one_open_case_per_kind_that_any_reader_finds_again(
     tmp_path_factory: pytest.TempPathFactory, seen: list[Any]
 ):
