@@ -105,10 +105,10 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
         return before
     except Held as reason:
         body = {"reason": str(reason), "declaration": declaration.digest, "run": site.run}
-        site.register.record("batch.held", subject, body, at=site.at, unless="reason")
+        site.register.turn("batch.held", "batch.landed", subject, body, keys=("reason",), at=site.at)
         raise
     body["run"] = site.run
-    site.register.record("batch.landed", subject, body, at=site.at, unless="digest")
+    site.register.turn("batch.landed", "batch.held", subject, body, keys=("digest",), at=site.at)
     return Landing(declaration.id, batch, part, body["digest"], body["observed"]["rows"], path, body)
 
 

@@ -71,9 +71,18 @@ def land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) 
             "declaration": declaration.digest,
             "run": site.run,
         }
-        site.register.record("batch.held", subject, body, at=site.at, unless="reason")
+        site.register.turn("batch.held", "batch.landed", subject, body, keys=("reason", "digest"), at=site.at)
         raise Held(reason)
+    _let_go(landing, site)
     return checked
+
+
+def _let_go(landing: Landing, site: Site) -> None:
+    """What was held for its contract and now meets it (the contract changed) is landed again, in so many words."""
+    subject = f"{landing.system}/{landing.batch}/{landing.part}"
+    held, came = (site.register.last(kind, subject) for kind in ("batch.held", "batch.landed"))
+    if held and came and held.seq > came.seq:
+        site.register.record("batch.landed", subject, {**landing.body, "run": site.run}, at=site.at)
 
 
 def check(declaration: Declaration, landing: Landing, site: Site) -> Checked:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from governance.assessment import Approval, Criterion, ImpactAssessment
 from governance.canonical import digest
-from governance.faults import DeclarationFaults, Fault
+from governance.faults import DeclarationFaults, Fault, UsageFault
 from governance.periods import floor
 from governance.system import Model, System
 
@@ -74,8 +74,16 @@ class Declarations:
 
 
 def systems_folder() -> Path:
-    """`AIMS_SYSTEMS`, or the systems shipped in `data/systems`."""
+    """`AIMS_SYSTEMS`, or the systems shipped in `data/systems`.
+
+    Raises
+    ------
+    UsageFault
+        `AIMS_SYSTEMS` names no folder: without systems nothing would be watched, and nobody would notice.
+    """
     named = os.environ.get("AIMS_SYSTEMS")
+    if named and not Path(named).is_dir():
+        raise UsageFault(f"AIMS_SYSTEMS={named} is no folder. Name the folder that holds a folder per system.")
     return Path(named) if named else Path(__file__).resolve().parents[1] / "data" / "systems"
 
 

@@ -52,10 +52,16 @@ class Nonconformity:
             "severity": self.severity,
             "opened_at": self.opened_at,
             "batches": list(self.batches),
-            "evidence": {**self.evidence, "restated": list(self.restated)},
+            "evidence": {**self.evidence, **self._numbers(), "restated": list(self.restated)},
             "owner": self.owner,
             "due": None,
         }
+
+    def _numbers(self) -> dict[str, float | None]:
+        """The evidence's numbers as numbers; in the ledger they stand as decimal strings."""
+        names = ("value", "low", "high", "noise_floor", "warn", "limit")
+        found = {name: self.evidence[name] for name in names if name in self.evidence}
+        return {name: None if number is None else float(number) for name, number in found.items()}
 
 
 def project(connection: sa.Connection, prefix: str = "", subject: str | None = None) -> list[Nonconformity]:

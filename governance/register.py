@@ -106,6 +106,22 @@ class Register:
                     return None
             return ledger.append(connection, kind, subject, body, actor=SERVICE, at=at)
 
+    def turn(
+        self, kind: str, other: str, subject: str, body: dict[str, Any], *, keys: Sequence[str], at: dt.datetime
+    ) -> Event | None:
+        """Appends an event of two kinds that take turns (landed, held), unless the subject stands there already.
+
+        It does where the newest event of `kind` agrees in all `keys`, and no newer one of the `other` kind is about
+        other bytes (its `digest`): the same file refused or taken twice is one fact, but going back is another.
+        """
+        with ledger.writing(self.engine) as connection:
+            last = ledger.last_event(connection, kind, subject)
+            since = ledger.last_event(connection, other, subject)
+            same = last is not None and all(last.body.get(key) == body.get(key) for key in keys)
+            if same and last and (not since or since.seq < last.seq or since.body.get("digest") == body.get("digest")):
+                return None
+            return ledger.append(connection, kind, subject, body, actor=SERVICE, at=at)
+
     def last(self, kind: str, subject: str) -> Event | None:
         """The newest event of this kind about this subject."""
         with self.reading() as connection:

@@ -207,3 +207,46 @@ def test_late_outcomes_are_those_of_the_batch_and_unique(made: Made, load_made: 
     write_csv(made.incoming / "outcomes.csv", [*mine, mine[0]])
     with pytest.raises(Held, match="1 outcomes have a key that occurs twice"):
         landing.land(load_made(), BATCH, "outcomes", place)
+
+
+def states_of(made: Made, load_made: Any) -> str:
+    from governance.absence import states
+
+    (found,) = [s for s in states(load_made(), here().register, dt.date(2024, 7, 1)) if s.batch == BATCH]
+    return found.state
+
+
+def test_going_back_and_forth_between_bad_and_good_is_told_each_time_and_only_then(made: Made, load_made: Any) -> None:
+    def send_good() -> None:
+        made.send(BATCH)
+        landing.land(load_made(), BATCH, "production", here())
+
+    def send_bad() -> None:
+        binary(made.incoming / f"{BATCH}.csv")
+        with pytest.raises(Held):
+            landing.land(load_made(), BATCH, "production", here())
+
+    seen = []
+    for send in (send_good, send_good, send_bad, send_bad, send_good, send_bad):
+        send()
+        seen.append(states_of(made, load_made))
+    assert seen == ["landed", "landed", "held", "held", "landed", "held"]
+    kinds = [event.kind for event in here().register.events("batch.*")]
+    assert kinds == ["batch.landed", "batch.held", "batch.landed", "batch.held"]
+
+
+def test_a_batch_held_for_its_contract_is_let_go_when_the_contract_changes(made: Made, load_made: Any) -> None:
+    from assets.steps import land_and_check
+
+    rows = made_rows(BATCH)
+    write_csv(made.incoming / f"{BATCH}.csv", [{**rows[0], "region": "west"}, *rows[1:]])
+    for _ in range(2):
+        with pytest.raises(Held, match="The contract is not met"):
+            land_and_check(load_made(), BATCH, "production", here())
+    assert states_of(made, load_made) == "held"
+    assert len(here().register.events("batch.held")) == 1
+    contract = contract_yaml()
+    contract["schema"][0]["properties"][4]["quality"][0]["arguments"]["validValues"].append("west")
+    made.declare(contract=contract)
+    land_and_check(load_made(), BATCH, "production", here())
+    assert states_of(made, load_made) == "landed"

@@ -14,8 +14,6 @@ import yaml
 
 from tests.conftest import BATCHES, Made, assessment_yaml, made_rows, system_yaml, write_csv
 
-pytestmark = pytest.mark.xdist_group("command")
-
 
 def one_line(text: str) -> bool:
     return len([line for line in text.splitlines() if line.startswith("aims: ")]) == 1 and "Traceback" not in text

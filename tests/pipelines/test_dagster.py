@@ -27,7 +27,6 @@ from pipelines.instance import prepare
 from tests.conftest import BATCHES, Made
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.xdist_group("dagster")
 SHIPPED = load_all(ROOT / "data" / "systems").sound
 
 

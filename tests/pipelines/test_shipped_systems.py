@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import html
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -19,7 +21,6 @@ from typing import Any
 import duckdb
 import pytest
 
-pytestmark = pytest.mark.xdist_group("shipped")
 ROOT = Path(__file__).resolve().parents[2]
 WHOLE = "2013-01-01/2015-01-01"
 RACES = "race: African-American − Caucasian"
@@ -169,8 +170,8 @@ def test_a_suspicion_carries_its_frozen_evidence(shipped: Shipped) -> None:
     (case,) = [c for c in shipped.rows("nonconformities") if c["criterion"] == "outcome_rate_is_stable"]
     evidence = case["evidence"]
     # 318 rows, 315 of them reoffended; 1,063 of 2,856 in the reference half-year.
-    assert float(evidence["value"]) == pytest.approx(315 / 318 - 1063 / 2856, abs=1e-12)
-    assert float(evidence["low"]) > 0.1
+    assert evidence["value"] == pytest.approx(315 / 318 - 1063 / 2856, abs=1e-12)
+    assert evidence["low"] > 0.1
     assert evidence["n"] == 318
     assert evidence["criterion"]["owner"]
     assert evidence["assessment"]["approved_by"]
@@ -309,6 +310,23 @@ def test_status_answers_without_the_heavy_libraries(shipped: Shipped) -> None:
         [sys.executable, "-c", code], env=shipped.environment, capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt-get install chromium)")
+def test_the_page_of_a_batch_opens_in_a_real_browser_with_its_verdicts_and_drawings(
+    shipped: Shipped, tmp_path: Path
+) -> None:
+    (page,) = (shipped.home / "reports" / "compas_recidivism").glob("2014Q2-*.html")
+    quiet = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    rest = "--disable-component-update --disable-sync --virtual-time-budget=15000 --dump-dom"
+    command = [str(CHROMIUM), *quiet.split(), *rest.split(), f"--user-data-dir={tmp_path / 'browser'}", page.as_uri()]
+    drawn = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert "main-svg" in drawn, "Evidently's plots are drawn by its script"
+    for row in shipped.rows("verdicts", "--system", "compas_recidivism", "--batch", "2014Q2"):
+        assert html.escape(row["reason"], quote=False).replace("-", "") in drawn.replace("−", "").replace("-", "")
 
 
 def test_the_watchdog_finds_nothing_absent_in_a_whole_home(shipped: Shipped) -> None:
