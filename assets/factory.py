@@ -1,7 +1,8 @@
 """Dagster assets and checks for one declared system, made from its declaration: no code per system.
 
 Few steps per system (a step costs time, a job or sensor per system costs minutes at a thousand systems), each of
-which fetches, calls and keeps through `assets.steps`. Results are in the register before anything is yielded.
+which fetches, calls and keeps through plain functions in the files beside this one. Results are in the register
+before anything is yielded.
 """
 
 import datetime as dt
@@ -10,10 +11,12 @@ from typing import Any
 
 import dagster as dg
 
-from assets import steps
 from assets.acquisition import AcquisitionFault
+from assets.checking import Checked, land_and_check
 from assets.home import Site, home
+from assets.judging import judge_batch, review_window, write_report
 from assets.landing import Held, NotArrived, batch_part
+from assets.reference import freeze_reference, reference_profile
 from assets.training import train
 from checks.results import as_check_result, data_check
 from governance import periods
@@ -97,8 +100,8 @@ def _reference(declaration: Declaration) -> dg.AssetsDefinition:
     def reference(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         site = here(context)
         with _one_line():
-            digest = steps.freeze_reference(declaration, site)
-            rows = steps.reference_profile(declaration, site).rows
+            digest = freeze_reference(declaration, site)
+            rows = reference_profile(declaration, site).rows
         yield dg.MaterializeResult(
             asset_key=spec.key,
             data_version=dg.DataVersion(digest),
@@ -144,7 +147,7 @@ def _landing(declaration: Declaration, name: str, text: str) -> dg.AssetsDefinit
             data_version=dg.DataVersion(landing.digest),
             metadata={"dagster/row_count": landing.rows, "digest": landing.digest, "batch": batch},
         )
-        yield from _checked_results(spec.key, checked)
+        yield from checked_results(spec.key, checked)
 
     return landing
 
@@ -156,17 +159,20 @@ def _held_results(asset: dg.AssetKey, reason: Exception) -> Iterator[dg.AssetChe
         yield data_check(asset, name, None, "not evaluated: there is no landed batch to look at")
 
 
-def _checked_results(asset: dg.AssetKey, checked: steps.Checked) -> Iterator[dg.AssetCheckResult]:
+def checked_results(asset: dg.AssetKey, checked: Checked) -> Iterator[dg.AssetCheckResult]:
+    """What the data checks said, one result a claim."""
     yield data_check(asset, "source_can_be_used", True, f"{checked.landing.rows} rows landed")
     missing = ", ".join(checked.missing_facts)
     yield data_check(asset, "provenance_is_complete", not missing, f"missing: {missing}" if missing else "complete")
     unmet = "; ".join(item["reason"] for item in checked.unmet)
     unknown = "; ".join(f"{item['rule']}: {item['reason']}" for item in checked.not_evaluated)
+    met = f"{checked.met} rules met, {len(checked.not_evaluated)} not evaluated"
     yield data_check(
         asset,
         "contract_is_met",
-        not unmet,
-        unmet or f"{checked.met} rules met" + (f", {len(checked.not_evaluated)} not evaluated" if unknown else ""),
+        # A tool that broke is no fault of the data, and no pass either.
+        False if unmet else None if checked.tool_failed else True,
+        unmet or (f"{met}: {unknown}" if checked.tool_failed else met),
         met=checked.met,
         unmet=len(checked.unmet),
         not_evaluated=unknown or "none",
@@ -222,7 +228,7 @@ def _measured(declaration: Declaration) -> dg.AssetsDefinition:
     def measured(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         site, batch = here(context), _known_batch(declaration, context.partition_key)
         with _one_line():
-            body = steps.judge_batch(declaration, batch, site)
+            body = judge_batch(declaration, batch, site)
         inputs = body["inputs"]
         yield dg.MaterializeResult(
             asset_key=specs[0].key,
@@ -246,7 +252,7 @@ def _measured(declaration: Declaration) -> dg.AssetsDefinition:
                 yield data_check(specs[1].key, criterion.id, None, why)
             else:
                 yield as_check_result(specs[1].key, criterion, mine)
-        path = steps.write_report(declaration, batch, site)
+        path = write_report(declaration, batch, site)
         yield dg.MaterializeResult(
             asset_key=specs[2].key,
             metadata={"page": dg.MetadataValue.url(path.as_uri()), "size": path.stat().st_size},
@@ -268,7 +274,7 @@ def _review(declaration: Declaration) -> dg.AssetsDefinition:
     @dg.multi_asset(name=f"{declaration.id}__review", specs=[spec], op_tags={"system": declaration.id})
     def review(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         with _one_line():
-            window = steps.review_window(declaration, here(context))
+            window = review_window(declaration, here(context))
         yield dg.MaterializeResult(asset_key=spec.key, metadata={"window": window or "nothing judged yet"})
 
     return review
@@ -312,12 +318,12 @@ def _known_batch(declaration: Declaration, wanted: str) -> str:
         raise dg.Failure(str(fault), allow_retries=False) from None
 
 
-def _land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) -> steps.Checked:
+def _land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) -> Checked:
     """As the step does it, but what is held back or not there yet is no failure of the step."""
     held: Held | NotArrived
     with _one_line():
         try:
-            return steps.land_and_check(declaration, batch, part, site)
+            return land_and_check(declaration, batch, part, site)
         except (Held, NotArrived) as reason:
             held = reason
     raise held

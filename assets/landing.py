@@ -108,7 +108,8 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
         site.register.turn("batch.held", "batch.landed", subject, body, keys=("reason",), at=site.at)
         raise
     body["run"] = site.run
-    site.register.turn("batch.landed", "batch.held", subject, body, keys=("digest",), at=site.at)
+    same = ("digest", "declaration")
+    site.register.turn("batch.landed", "batch.held", subject, body, keys=same, despite="digest", at=site.at)
     return Landing(declaration.id, batch, part, body["digest"], body["observed"]["rows"], path, body)
 
 

@@ -9,10 +9,10 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.checking import land_and_check
 from assets.code import code_digest
 from assets.home import Site
 from assets.lake import keep_file
-from assets.steps import land_and_check
 from governance.declarations import Declaration
 from governance.system import Model
 

@@ -24,7 +24,8 @@ def load_checked(folder: Path) -> Declarations:
 
 def contract_fault(declaration: Declaration) -> Fault | None:
     """What keeps the contract from being checked, or None."""
-    from checks.contract import ContractFault, compile_rules, read_contract
+    from checks.contract import compile_rules, read_contract
+    from checks.rules import ContractFault
 
     try:
         compile_rules(read_contract(declaration.contract_text))

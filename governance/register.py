@@ -107,19 +107,28 @@ class Register:
             return ledger.append(connection, kind, subject, body, actor=SERVICE, at=at)
 
     def turn(
-        self, kind: str, other: str, subject: str, body: dict[str, Any], *, keys: Sequence[str], at: dt.datetime
+        self,
+        kind: str,
+        other: str,
+        subject: str,
+        body: dict[str, Any],
+        *,
+        keys: Sequence[str],
+        at: dt.datetime,
+        despite: str | None = None,
     ) -> Event | None:
         """Appends an event of two kinds that take turns (landed, held), unless the subject stands there already.
 
-        It does where the newest event of `kind` agrees in all `keys`, and no newer one of the `other` kind is about
-        other bytes (its `digest`): the same file refused or taken twice is one fact, but going back is another.
+        It does where the newest event of `kind` agrees in all `keys` and none of the `other` kind came since, or
+        only one that agrees in the key `despite`: bytes that were refused for their contract are still landed.
         """
         with ledger.writing(self.engine) as connection:
             last = ledger.last_event(connection, kind, subject)
             since = ledger.last_event(connection, other, subject)
-            same = last is not None and all(last.body.get(key) == body.get(key) for key in keys)
-            if same and last and (not since or since.seq < last.seq or since.body.get("digest") == body.get("digest")):
-                return None
+            if last and all(last.body.get(key) == body.get(key) for key in keys):
+                turned = since is not None and since.seq > last.seq
+                if not turned or (despite and since and since.body.get(despite) == body[despite]):
+                    return None
             return ledger.append(connection, kind, subject, body, actor=SERVICE, at=at)
 
     def last(self, kind: str, subject: str) -> Event | None:

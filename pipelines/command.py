@@ -21,7 +21,7 @@ from governance import periods
 from governance.declarations import Declaration, Declarations, load_all, systems_folder
 from governance.faults import UsageFault
 from governance.records import Outcome
-from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS
+from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
 SYSTEM = click.option("--system", help="Only this system.")
@@ -328,9 +328,20 @@ def _status_row(declaration: Declaration, place: Home) -> dict[str, Any]:
         "batches": _count(item.state for item in batches),
         "verdicts": {str(o): n for o in Outcome if (n := sum(row["verdict"] == o for row in rows))},
         "suspicions": len(register.nonconformities(declaration.id)),
-        "findings": findings,
+        "findings": findings + _broken_checks(declaration, register),
         "demonstration": bool(declaration.is_approved and declaration.approval and declaration.approval.demonstration),
     }
+
+
+def _broken_checks(declaration: Declaration, register: Register) -> list[str]:
+    """Contracts that a broken tool left unchecked: a matter for operations, told until a later run settles it."""
+    newest = {event.subject: event for event in register.events("batch.checked", f"{declaration.id}/")}
+    broken = [event for event in newest.values() if event.body["tool_failed"]]
+    return [
+        f"{event.subject.split('/', 1)[1]} contract not evaluated: {item['rule']}: {item['reason']}"
+        for event in broken
+        for item in event.body["not_evaluated"]
+    ]
 
 
 def _why_no_verdicts(declaration: Declaration) -> str:

@@ -236,7 +236,7 @@ def test_going_back_and_forth_between_bad_and_good_is_told_each_time_and_only_th
 
 
 def test_a_batch_held_for_its_contract_is_let_go_when_the_contract_changes(made: Made, load_made: Any) -> None:
-    from assets.steps import land_and_check
+    from assets.checking import land_and_check
 
     rows = made_rows(BATCH)
     write_csv(made.incoming / f"{BATCH}.csv", [{**rows[0], "region": "west"}, *rows[1:]])

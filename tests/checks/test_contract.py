@@ -13,15 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-import checks.contract as contract_module
-from checks.contract import (
-    ContractFault,
-    RuleOutcome,
-    RuleResult,
-    check_contract,
-    compile_rules,
-    read_contract,
-)
+from checks import counting
+from checks.contract import compile_rules, read_contract
+from checks.expectations import RuleOutcome, RuleResult, check_contract
+from checks.rules import ContractFault
 
 SECRET = "Zaphod-4711-secret"
 MET, UNMET, NOT_EVALUATED = RuleOutcome.MET, RuleOutcome.UNMET, RuleOutcome.NOT_EVALUATED
@@ -309,14 +304,14 @@ def test_what_failed_in_company_is_asked_again_alone(
     check: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fake fails a bundle as one, as Great Expectations did before it learned to ask again."""
-    real = contract_module._validate
+    real = counting._validate
 
     def brittle(batch: Any, asked: Any, aliases: Any) -> Any:
         answers = real(batch, asked, aliases)
         broken = any(answer.fault for answer in answers.values())
-        return {key: contract_module._Count(fault="Error") for key in answers} if broken else answers
+        return {key: counting.Count(fault="Error") for key in answers} if broken else answers
 
-    monkeypatch.setattr(contract_module, "_validate", brittle)
+    monkeypatch.setattr(counting, "_validate", brittle)
     quality = [{"type": "sql", "name": "broken", "query": "SELEC", "mustBe": 0}]
     found = check({"x": [1, 20]}, [opts("integer", maximum=9)], quality)
     assert found["table: broken"].outcome is NOT_EVALUATED

@@ -9,10 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import yaml
 
-from tests.conftest import BATCHES, Made, assessment_yaml, made_rows, system_yaml, write_csv
+from assets.checking import land_and_check
+from assets.factory import checked_results
+from assets.home import site
+from governance.declarations import load
+from tests.conftest import BATCHES, Made, assessment_yaml, contract_yaml, made_rows, system_yaml, write_csv
 
 
 def one_line(text: str) -> bool:
@@ -38,6 +43,7 @@ def test_a_month_with_a_shift_is_a_breach_and_the_command_says_so(made: Made) ->
     again = made.aims("run", "loans", check=1)
     assert "suspected" not in again.stderr, "an alert goes out once"
     assert "0 new suspicions." in again.stdout
+    assert again.stdout.count("nothing new") == 7, "reference, five batches and the window: nothing was run again"
 
 
 def test_a_clean_run_exits_with_zero_and_its_listings_have_the_promised_keys(made: Made) -> None:
@@ -77,6 +83,23 @@ def test_a_batch_that_breaks_its_contract_is_not_measured(made: Made) -> None:
     assert re.search(r"loans 2024-04: held back: The contract is not met: 1 of 300 rows", done.stdout)
     assert "atlantis" not in done.stdout + done.stderr
     assert BATCHES[3] not in {json.loads(row)["batch"] for row in made.aims("verdicts", "--json").stdout.splitlines()}
+
+
+def test_a_tool_that_breaks_is_not_evaluated_and_neither_a_breach_nor_a_pass(made: Made) -> None:
+    made.send_all()
+    contract = contract_yaml()
+    broken = {"type": "sql", "name": "broken", "query": "SELECT max(no_such_column) FROM {table}", "mustBe": 0}
+    contract["schema"][0]["quality"] = [broken]
+    made.declare(contract=contract)
+    assert "loans 2024-03: 3 conforming" in made.aims("run", "loans").stdout
+    assert made.aims("nonconformities", "--json").stdout == ""
+    assert (
+        "2024-03-01/production contract not evaluated: table: broken: the check itself failed"
+        in made.aims("status").stdout
+    )
+    checked = checked_results(dg.AssetKey("loans"), land_and_check(load(made.folder), BATCHES[2], "production", site()))
+    (result,) = [r for r in checked if r.check_name == "contract_is_met"]
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
 
 
 def test_an_assessment_changed_after_its_approval_gives_observations_only(made: Made) -> None:

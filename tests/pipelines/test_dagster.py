@@ -20,8 +20,9 @@ import dagster as dg
 import pytest
 
 from assets.factory import PARTITIONS, assets_of
+from assets.home import site
 from governance.declarations import load_all
-from pipelines.automation import cadence_schedules, landing_sensor, watchdog_sensor
+from pipelines.automation import cadence_schedules, landing_sensor, run_failure_sensor, watchdog_sensor
 from pipelines.definitions import declared_systems, defs
 from pipelines.instance import prepare
 from tests.conftest import BATCHES, Made
@@ -100,6 +101,31 @@ def test_the_watchdog_enters_absent_batches_once_and_tells_of_them(
     assert first.skip_message == "5 newly absent, 5 alerts sent"
     assert second.skip_message == "0 newly absent, 0 alerts sent"
     assert "absent: loans/2024-03-01" in caplog.text
+
+
+def test_a_run_that_breaks_is_a_matter_for_operations(made: Made, caplog: pytest.LogCaptureFixture) -> None:
+    @dg.op(name="loans__measured")
+    def broken() -> None:
+        raise RuntimeError("a fault of ours")
+
+    @dg.job
+    def breaks() -> None:
+        broken()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = breaks.execute_in_process(instance=instance, raise_on_error=False)
+        sensor = run_failure_sensor(load_all(made.systems).sound)
+        context = dg.build_run_status_sensor_context(
+            "run_failures",
+            dagster_event=done.get_run_failure_event(),
+            dagster_instance=instance,
+            dagster_run=done.dagster_run,
+        )
+        sensor(context.for_run_failure())
+    (event,) = site().register.events("run.failed")
+    assert event.subject == f"loans/{done.dagster_run.run_id}"
+    assert "run failed (operations): loans/" in caplog.text
+    assert site().register.nonconformities() == []
 
 
 def test_a_system_with_faults_is_left_out_and_shown(made: Made) -> None:

@@ -1,4 +1,4 @@
-"""What happens to a batch, step by step, without Dagster: each step fetches, calls, keeps.
+"""Profiles, measures and judges what was landed, and keeps all of it; the page about it; the window over all of it.
 
 Every step may be repeated: what is already kept under the same inputs is not written again, and what a killed run
 left undone is done by the next one.
@@ -6,169 +6,29 @@ left undone is done by the next one.
 
 from __future__ import annotations
 
+import datetime as dt
 import functools
 import operator
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.checking import settled
 from assets.code import code_digest
 from assets.home import Site
-from assets.lake import keep_text
-from assets.landing import Held, Landing, NotArrived, batch_part, land, landed, landed_batches
+from assets.lake import keep_text, sha256_of
+from assets.landing import Landing, NotArrived, Part, batch_part, file_of, landed
 from assets.profiles import keep_profile, read_profile
-from checks.provenance import missing_facts
+from assets.reference import reference_profile, table_of
 from governance import periods
 from governance.declarations import Declaration
-from governance.ledger import Event
 from governance.records import Measurement, Verdict
 from governance.register import Judgement
+from governance.system import PackageSource
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
-    from checks.contract import RuleResult
     from monitors.levels import Contrast
     from monitors.profile import Profile
-    from monitors.profiling import Shape
-
-
-@dataclass(frozen=True)
-class Checked:
-    """What the data checks of one landed part said."""
-
-    landing: Landing
-    missing_facts: tuple[str, ...]
-    unmet: tuple[dict[str, Any], ...]
-    blocking: bool
-    not_evaluated: tuple[dict[str, Any], ...]
-    met: int
-
-
-def land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) -> Checked:
-    """Lands one part of a batch and checks it.
-
-    Raises
-    ------
-    Held
-        It cannot be used: unreadable, not as declared, or a blocking rule of the contract is not met.
-    NotArrived
-        There is nothing yet.
-    """
-    landing = land(declaration, batch, part, site)
-    checked = check(declaration, landing, site)
-    if checked.blocking:
-        reasons = [item["reason"] for item in checked.unmet if item["blocking"]]
-        reasons += [f"provenance lacks {name}" for name in checked.missing_facts]
-        reason = f"The contract is not met: {'; '.join(reasons[:5])}" + (
-            f" (and {len(reasons) - 5} more)." if len(reasons) > 5 else "."
-        )
-        subject = f"{declaration.id}/{batch}/{part}"
-        body = {
-            "reason": reason,
-            "digest": landing.digest,
-            "declaration": declaration.digest,
-            "run": site.run,
-        }
-        site.register.turn("batch.held", "batch.landed", subject, body, keys=("reason", "digest"), at=site.at)
-        raise Held(reason)
-    _let_go(landing, site)
-    return checked
-
-
-def _let_go(landing: Landing, site: Site) -> None:
-    """What was held for its contract and now meets it (the contract changed) is landed again, in so many words."""
-    subject = f"{landing.system}/{landing.batch}/{landing.part}"
-    held, came = (site.register.last(kind, subject) for kind in ("batch.held", "batch.landed"))
-    if held and came and held.seq > came.seq:
-        site.register.record("batch.landed", subject, {**landing.body, "run": site.run}, at=site.at)
-
-
-def check(declaration: Declaration, landing: Landing, site: Site) -> Checked:
-    """Provenance and contract of a landed part. The outcome is an event; the same data is checked once."""
-    subject = f"{declaration.id}/{landing.batch}/{landing.part}"
-    key = {"digest": landing.digest, "contract": declaration.digests["contract.yaml"], "code": code_digest()}
-    last = site.register.last("batch.checked", subject)
-    if last and last.body["inputs"] == key and not last.body["tool_failed"]:
-        body = last.body
-    else:
-        body = {"inputs": key, **_check_contract(declaration, landing), "run": site.run}
-        site.register.record("batch.checked", subject, body, at=site.at)
-    missing = missing_facts(landing.body)
-    blocking = bool(missing) or any(item["blocking"] for item in body["unmet"])
-    return Checked(landing, missing, tuple(body["unmet"]), blocking, tuple(body["not_evaluated"]), body["met"])
-
-
-def _check_contract(declaration: Declaration, landing: Landing) -> dict[str, Any]:
-    from checks.contract import RuleOutcome, check_contract, read_contract
-
-    # Outcomes bring two columns of the contract; the others are checked where they arrive.
-    only = {declaration.system.the("key"), declaration.system.the("label")} if landing.part == "outcomes" else None
-    results = check_contract(read_contract(declaration.contract_text), landing.path)
-    kept = [r for r in results if only is None or r.column in only]
-    by_outcome: dict[RuleOutcome, list[RuleResult]] = {outcome: [] for outcome in RuleOutcome}
-    for result in kept:
-        by_outcome[result.outcome].append(result)
-    return {
-        "met": len(by_outcome[RuleOutcome.MET]),
-        "unmet": [_as_plain(r) for r in by_outcome[RuleOutcome.UNMET]],
-        "not_evaluated": [_as_plain(r) for r in by_outcome[RuleOutcome.NOT_EVALUATED]],
-        "tool_failed": any(r.tool_failed for r in by_outcome[RuleOutcome.NOT_EVALUATED]),
-    }
-
-
-def _as_plain(result: RuleResult) -> dict[str, Any]:
-    return {"rule": result.rule, "blocking": result.blocking, "reason": result.reason}
-
-
-def freeze_reference(declaration: Declaration, site: Site) -> str:
-    """Lands and checks the reference batches, freezes their bins, keeps their profile. Returns its digest.
-
-    Raises
-    ------
-    Held, NotArrived
-        A reference batch cannot be used: without all of them there is no reference.
-    """
-    system = declaration.system
-    batches = periods.reference_batches(system)
-    for batch in batches:
-        land_and_check(declaration, batch, batch_part(declaration, batch), site)
-    landings = dict(landed_batches(declaration, site, batches))
-    inputs = {
-        "batches": {batch: landing.digest for batch, landing in landings.items()},
-        "outcomes": _outcome_digests(declaration, batches, site),
-        "declaration": declaration.digests["system.yaml"],
-        "code": code_digest(),
-    }
-    last = site.register.last("reference.frozen", declaration.id)
-    if last and last.body["inputs"] == inputs and (site.home.profiles / f"{last.body['profile']}.parquet").exists():
-        return str(last.body["profile"])
-    profile = _profile_reference(declaration, [landing.path for landing in landings.values()])
-    digest = keep_profile(site.home.profiles, profile)
-    body = {
-        "inputs": inputs,
-        "profile": digest,
-        "grid": profile.grid.digest,
-        "rows": profile.rows,
-        "run": site.run,
-    }
-    site.register.record("reference.frozen", declaration.id, body, at=site.at)
-    return digest
-
-
-def reference_profile(declaration: Declaration, site: Site) -> Profile:
-    """The frozen reference.
-
-    Raises
-    ------
-    NotArrived
-        It was never frozen.
-    """
-    event = site.register.last("reference.frozen", declaration.id)
-    if event is None:
-        raise NotArrived(f"{declaration.id}: the reference has not been frozen; run its reference first.")
-    return read_profile(site.home.profiles, event.body["profile"])
 
 
 def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, Any]:
@@ -185,7 +45,7 @@ def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, A
     approve_as_declared(declaration, site)
     reference = reference_profile(declaration, site)
     outcomes = landed(declaration, batch, "outcomes", site) if declaration.system.sources.outcomes else None
-    inputs = _inputs(declaration, batch, landing, outcomes, reference, site)
+    inputs = _inputs(declaration, batch, landing.digest, outcomes.digest if outcomes else None, reference.digest, site)
     subject = f"{declaration.id}/{batch}"
     last = site.register.last("batch.judged", subject)
     if last and {**last.body["inputs"], "profile": None} == inputs:
@@ -225,11 +85,10 @@ def write_report(declaration: Declaration, batch: str, site: Site) -> Path:
 
     body = site.register.judged_batches(declaration.id)[batch].body
     label = periods.label_of(declaration.system, batch)
-    folder = site.home.reports / declaration.id
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"{label}-{body['results'][:12]}.html"
+    path = _page(declaration, batch, body, site)
     if path.exists():
         return path
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     compared = periods.part_of(declaration.system, batch) == "production"
     current = read_profile(site.home.profiles, body["inputs"]["profile"])
     measurements, verdicts = site.register.records(declaration.id, batch)
@@ -250,11 +109,51 @@ def write_report(declaration: Declaration, batch: str, site: Site) -> Path:
     return keep_text(path, render(review, reference, current, seed=body["results"]))
 
 
-def _with_owners(assessment: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The assessment as it was quoted, with criterion → owner beside it, as the page shows it."""
-    if assessment is None:
+def _page(declaration: Declaration, batch: str, body: dict[str, Any], site: Site) -> Path:
+    """Where the page about this judgement stands; an older judgement keeps its own."""
+    label = periods.label_of(declaration.system, batch)
+    return site.home.reports / declaration.id / f"{label}-{body['results'][:12]}.html"
+
+
+def is_current(declaration: Declaration, batch: str, part: Part, site: Site) -> bool:
+    """Whether nothing has changed since the batch was judged: source, declaration, contract, code, labels, page.
+
+    Compares digests and reads no rows, so that a repeated run costs next to nothing.
+    """
+    landing = _landed_from_the_same(declaration, batch, part, site)
+    judged = site.register.last("batch.judged", f"{declaration.id}/{batch}")
+    reference = site.register.last("reference.frozen", declaration.id)
+    if landing is None or judged is None or reference is None:
+        return False
+    if settled(declaration, f"{declaration.id}/{batch}/{part}", landing, site) is None:
+        return False
+    data, outcomes = (
+        event.body["digest"] if event else None
+        for event in (
+            site.register.last("batch.landed", f"{declaration.id}/{batch}/{name}")
+            for name in (batch_part(declaration, batch), "outcomes")
+        )
+    )
+    inputs = _inputs(declaration, batch, data or "", outcomes, reference.body["profile"], site)
+    same = {**judged.body["inputs"], "profile": None} == inputs
+    return same and _page(declaration, batch, judged.body, site).exists()
+
+
+def _landed_from_the_same(declaration: Declaration, batch: str, part: Part, site: Site) -> str | None:
+    """Digest of what was landed from the source as it is now; None when it changed, was refused, or never came."""
+    subject = f"{declaration.id}/{batch}/{part}"
+    came, held = (site.register.last(kind, subject) for kind in ("batch.landed", "batch.held"))
+    if came is None or (held and held.seq > came.seq):
         return None
-    return {**assessment, "owners": {name: item["owner"] for name, item in assessment["criteria"].items()}}
+    source = declaration.system.source(part)
+    if isinstance(source, PackageSource):
+        now = source.member_sha256
+    else:
+        path = file_of(declaration, source, batch)
+        # A source that is gone took nothing with it.
+        now = sha256_of(path) if path.is_file() else came.body["observed"]["source_sha256"]
+    unchanged = now == came.body["observed"]["source_sha256"] and came.body["declaration"] == declaration.digest
+    return str(came.body["digest"]) if unchanged else None
 
 
 def review_window(declaration: Declaration, site: Site) -> str | None:
@@ -276,40 +175,17 @@ def review_window(declaration: Declaration, site: Site) -> str | None:
     return window
 
 
-def shape_of(declaration: Declaration) -> Shape:
-    """What of this system's data is counted."""
-    from monitors.profiling import Shape
-
-    system = declaration.system
-    watched = [
-        name
-        for name, column in system.columns.items()
-        if {"feature", "attribute", "score", "prediction"} & set(column.roles)
-    ]
-    attributes = set(system.having("attribute"))
-    return Shape(
-        numeric=tuple(n for n in watched if declaration.kind(n) == "numeric" and n not in attributes),
-        categorical=tuple(n for n in watched if declaration.kind(n) != "numeric" or n in attributes),
-        groupings=tuple(grouping.by for grouping in system.groupings),
-        label=system.the("label"),
-        prediction=system.the("prediction"),
-        score=system.the("score"),
-        threshold=system.threshold,
-        score_is_probability=system.score_is_probability,
-    )
-
-
-def _profile_reference(declaration: Declaration, paths: Sequence[Path]) -> Profile:
-    from monitors.profiling import freeze, profile
-
-    table = _table(paths)
-    return profile(table, freeze(table, shape_of(declaration)))
+def _with_owners(assessment: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The assessment as it was quoted, with criterion → owner beside it, as the page shows it."""
+    if assessment is None:
+        return None
+    return {**assessment, "owners": {name: item["owner"] for name, item in assessment["criteria"].items()}}
 
 
 def _profile(reference: Profile, landing: Landing, outcomes: Landing | None, declaration: Declaration) -> Profile:
     from monitors.profiling import profile
 
-    table = _table([landing.path])
+    table = table_of([landing.path])
     if outcomes is not None:
         key, label = declaration.system.the("key"), declaration.system.the("label")
         known = table._find_backend().read_parquet(outcomes.path)[[key, label]]
@@ -318,24 +194,18 @@ def _profile(reference: Profile, landing: Landing, outcomes: Landing | None, dec
     return profile(table, reference.grid)
 
 
-def _table(paths: Sequence[Path]) -> ir.Table:
-    import ibis
-
-    return ibis.duckdb.connect().read_parquet([str(path) for path in paths])
-
-
 def _inputs(
     declaration: Declaration,
     batch: str,
-    landing: Landing,
-    outcomes: Landing | None,
-    reference: Profile,
+    data: str,
+    outcomes: str | None,
+    reference: str,
     site: Site,
 ) -> dict[str, str | None]:
     return {
-        "data": landing.digest,
-        "outcomes": outcomes.digest if outcomes else None,
-        "reference": reference.digest,
+        "data": data,
+        "outcomes": outcomes,
+        "reference": reference,
         "system": declaration.digests["system.yaml"],
         "assessment": declaration.assessment_digest if declaration.is_approved else None,
         "labels": "mature" if _is_mature(declaration, batch, site) else "immature",
@@ -345,8 +215,6 @@ def _inputs(
 
 
 def _is_mature(declaration: Declaration, batch: str, site: Site) -> bool:
-    import datetime as dt
-
     known_from = periods.end_of(declaration.system, batch) + dt.timedelta(days=declaration.system.labels.delay_days)
     return known_from <= site.at.date()
 
@@ -417,12 +285,3 @@ def _assessment(declaration: Declaration) -> dict[str, Any]:
         "demonstration": approval.demonstration,
         "criteria": {c.id: c.model_dump(include=wanted, mode="json") for c in declaration.assessment.criteria},
     }
-
-
-def _outcome_digests(declaration: Declaration, batches: Sequence[str], site: Site) -> dict[str, str]:
-    if not declaration.system.sources.outcomes:
-        return {}
-    found: dict[str, Event | None] = {
-        batch: site.register.last("batch.landed", f"{declaration.id}/{batch}/outcomes") for batch in batches
-    }
-    return {batch: event.body["digest"] for batch, event in found.items() if event}
