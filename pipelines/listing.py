@@ -9,6 +9,9 @@ from typing import Any
 import click
 
 WHOLE_LINES = 10_000
+# On a screen: left out for its length, and folded into several lines where there is no room.
+LONG = frozenset({"reason"})
+FOLDED = frozenset({"name", "metric", "column", "criterion", "segment", "batches", "owner", "opened_at"})
 
 
 def show(rows: Iterable[dict[str, Any]], columns: Sequence[str], *, as_json: bool, empty: str) -> None:
@@ -24,14 +27,18 @@ def show(rows: Iterable[dict[str, Any]], columns: Sequence[str], *, as_json: boo
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(name, overflow="fold" if name == columns[-1] else "ellipsis", no_wrap=name != columns[-1])
-    for row in found:
-        table.add_row(*(_cell(row[name]) for name in columns))
     console = Console()
-    # A pipe gets whole lines: what is wrapped or cut cannot be searched.
-    (console if console.is_terminal else Console(width=WHOLE_LINES)).print(table)
+    # A pipe gets whole lines with everything; a screen gets what fits, its numbers and verdicts never cut.
+    wide = not console.is_terminal
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    shown = [name for name in columns if wide or name not in LONG]
+    cells = [[_cell(row[name]) for name in shown] for row in found]
+    for place, name in enumerate(shown):
+        width = max(len(name), *(len(line[place]) for line in cells))
+        table.add_column(name, overflow="fold", min_width=width if wide or name not in FOLDED else 12)
+    for line in cells:
+        table.add_row(*line)
+    (Console(width=WHOLE_LINES) if wide else console).print(table)
 
 
 def _cell(value: Any) -> str:

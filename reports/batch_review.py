@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from governance.records import Measurement, Verdict
@@ -107,7 +107,7 @@ def _valueless(sides: Mapping[str, Profile]) -> Iterator[tuple[str, list[str]]]:
 
 
 @functools.cache
-def _template() -> Any:
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,

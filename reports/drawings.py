@@ -2,7 +2,7 @@
 
 Decides what is kept of Evidently: its plots of shares and its measures of distance, in our colours and words. What
 it would flag as drift is taken out: verdicts are reached in `monitors.judge` only. The points that it draws come
-from `reports.pseudo_sample`, the page around the drawings from `reports.batch_review`. No other file knows Evidently.
+from `reports.pseudo_sample`, the page around the drawings from `reports.batch_review`. No other file imports Evidently.
 """
 
 from __future__ import annotations

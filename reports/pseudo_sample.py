@@ -41,7 +41,7 @@ def allocate(counts: Counts, points: int) -> Counts:
     if total == 0:
         return np.zeros_like(counts)
     exact = counts * (points / total)
-    whole = np.floor(exact).astype(np.int64)
+    whole: Counts = np.floor(exact).astype(np.int64)
     largest = np.argsort(whole - exact, kind="stable")[: points - int(whole.sum())]
     whole[largest] += 1
     return whole
