@@ -18,7 +18,7 @@ from assets.code import code_digest
 from assets.home import Site
 from assets.lake import keep_text, sha256_of
 from assets.landing import Landing, NotArrived, Part, batch_part, file_of, landed
-from assets.profiles import keep_profile, read_profile
+from assets.profiles import has_profile, keep_profile, read_profile
 from assets.reference import reference_profile, table_of
 from governance import periods
 from governance.declarations import Declaration
@@ -48,7 +48,7 @@ def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, A
     inputs = _inputs(declaration, batch, landing.digest, outcomes.digest if outcomes else None, reference.digest, site)
     subject = f"{declaration.id}/{batch}"
     last = site.register.last("batch.judged", subject)
-    if last and {**last.body["inputs"], "profile": None} == inputs:
+    if last and {**last.body["inputs"], "profile": None} == inputs and has_profile(site.home.profiles, last.body):
         return last.body
     profile = _profile(reference, landing, outcomes, declaration)
     inputs["profile"] = keep_profile(site.home.profiles, profile)
@@ -136,7 +136,8 @@ def is_current(declaration: Declaration, batch: str, part: Part, site: Site) -> 
     )
     inputs = _inputs(declaration, batch, data or "", outcomes, reference.body["profile"], site)
     same = {**judged.body["inputs"], "profile": None} == inputs
-    return same and _page(declaration, batch, judged.body, site).exists()
+    kept = has_profile(site.home.profiles, judged.body) and _page(declaration, batch, judged.body, site).exists()
+    return same and kept
 
 
 def _landed_from_the_same(declaration: Declaration, batch: str, part: Part, site: Site) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -19,39 +20,45 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def keep_file(folder: Path, suffix: str, write: Callable[[Path], None]) -> tuple[str, Path]:
-    """Lets `write` fill a temporary file, then gives it its digest as a name. Returns digest and path.
-
-    The rename is the last step and atomic: a kill leaves a temporary file at worst, never half a batch.
-    """
-    handle, name = tempfile.mkstemp(prefix=".part-", suffix=suffix, dir=folder)
-    os.close(handle)
-    part = Path(name)
-    try:
+def keep_file(folder: Path, suffix: str, write: Callable[[Path], object]) -> tuple[str, Path]:
+    """Lets `write` fill a file, then gives it its digest as a name. Returns digest and path."""
+    with _unfinished(folder, suffix) as part:
         write(part)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
         digest = sha256_of(part)
         path = folder / f"{digest}{suffix}"
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        _finish(part, path)
     return digest, path
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> Path:
+    """Lets `write` fill a file, then puts it in the place of `path`."""
+    with _unfinished(path.parent, path.suffix) as part:
+        write(part)
+        _finish(part, path)
+    return path
 
 
 def keep_text(path: Path, text: str) -> Path:
     """Writes `text` whole or not at all."""
-    handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
+    return replace_file(path, lambda part: part.write_bytes(text.encode()))
+
+
+@contextmanager
+def _unfinished(folder: Path, suffix: str) -> Iterator[Path]:
+    """A temporary file beside its later place: a kill leaves this at worst, never half a batch."""
+    handle, name = tempfile.mkstemp(prefix=".part-", suffix=suffix, dir=folder)
+    os.close(handle)
     part = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        yield part
     finally:
         part.unlink(missing_ok=True)
-    return path
+
+
+def _finish(part: Path, path: Path) -> None:
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(part, path)
 
 
 def verified(folder: Path, digest: str, suffix: str) -> Path:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from assets.lake import Altered, keep_text
+from assets.lake import Altered, keep_text, replace_file
 from governance.canonical import canonical_bytes
 
 if TYPE_CHECKING:
@@ -15,21 +15,19 @@ if TYPE_CHECKING:
 
 def keep_profile(folder: Path, profile: Profile) -> str:
     """Writes the profile and its grid, each whole or not at all; returns the profile's digest."""
-    import os
-    import tempfile
-
     grid = folder / f"{profile.grid.digest}.grid.json"
     if not grid.exists():
         keep_text(grid, canonical_bytes(profile.grid.as_dict()).decode())
-    path = folder / f"{profile.digest}.parquet"
-    handle, part = tempfile.mkstemp(prefix=".part-", dir=folder)
-    os.close(handle)
-    frame = profile.to_frame()
-    frame.attrs = {}
-    frame["grid"] = profile.grid.digest
-    frame.to_parquet(part, index=False, compression="zstd")
-    os.replace(part, path)
+    frame = profile.to_frame().assign(grid=profile.grid.digest)
+    replace_file(
+        folder / f"{profile.digest}.parquet", lambda part: frame.to_parquet(part, index=False, compression="zstd")
+    )
     return profile.digest
+
+
+def has_profile(folder: Path, judged: dict[str, Any]) -> bool:
+    """Whether the profile that a judgement rests on is still kept; if not, the batch is counted again."""
+    return (folder / f"{judged['inputs']['profile']}.parquet").exists()
 
 
 def read_profile(folder: Path, digest: str) -> Profile:

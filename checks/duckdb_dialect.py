@@ -5,7 +5,7 @@ the connection: every expectation then ends in "list index out of range". The di
 fetches when it executes and serves the rows from memory. Nothing of anybody else's is patched.
 
 The expectations below use Great Expectations' own extension points. They are here, and not in
-`checks.contract`, because importing this module imports Great Expectations, which takes seconds.
+`checks.counting`, because importing this module imports Great Expectations, which takes seconds.
 """
 
 from typing import Any, ClassVar

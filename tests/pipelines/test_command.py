@@ -63,6 +63,16 @@ def test_a_clean_run_exits_with_zero_and_its_listings_have_the_promised_keys(mad
     assert "5 judged" in made.aims("status").stdout
 
 
+def test_a_profile_that_was_removed_is_counted_again_to_the_same_digest(made: Made) -> None:
+    made.send_all()
+    made.aims("run", "loans")
+    kept = sorted((made.home / "profiles").glob("*.parquet"))
+    for path in kept:
+        path.unlink()
+    made.aims("run", "loans")
+    assert sorted((made.home / "profiles").glob("*.parquet")) == kept
+
+
 def test_a_batch_held_back_is_told_and_the_others_go_on(made: Made) -> None:
     made.send_all()
     (made.incoming / f"{BATCHES[3]}.csv").write_bytes(b"")
