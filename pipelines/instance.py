@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CONFIG = """\
 telemetry: {enabled: false}
+nux: {enabled: false}
 run_monitoring: {enabled: true, start_timeout_seconds: 180, max_runtime_seconds: 7200, poll_interval_seconds: 30}
 concurrency:
   runs:
