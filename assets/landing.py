@@ -18,20 +18,13 @@ import duckdb
 from assets.acquisition import PackageMember, acquire
 from assets.home import Site
 from assets.lake import keep_file, sha256_of, verified
+from checks.rules import DUCKDB_TYPES
 from governance.declarations import Declaration
 from governance.faults import UsageFault
 from governance.periods import end_of, part_of
 from governance.system import FileSource, PackageSource
 
 Part = Literal["production", "reference", "outcomes", "training"]
-DUCKDB_TYPES = {
-    "string": "VARCHAR",
-    "integer": "BIGINT",
-    "number": "DOUBLE",
-    "boolean": "BOOLEAN",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP",
-}
 _FAMILIES = {
     "string": ("VARCHAR", "ENUM"),
     "integer": (
