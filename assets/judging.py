@@ -17,7 +17,7 @@ from assets.checking import settled
 from assets.code import code_digest
 from assets.home import Site
 from assets.lake import keep_text, sha256_of
-from assets.landing import Landing, NotArrived, Part, batch_part, file_of, landed
+from assets.landing import Landing, NotArrived, Part, batch_part, file_of, landed, usable
 from assets.profiles import has_profile, keep_profile, read_profile
 from assets.reference import reference_profile, table_of
 from governance import periods
@@ -130,8 +130,8 @@ def is_current(declaration: Declaration, batch: str, part: Part, site: Site) -> 
     data, outcomes = (
         event.body["digest"] if event else None
         for event in (
-            site.register.last("batch.landed", f"{declaration.id}/{batch}/{name}")
-            for name in (batch_part(declaration, batch), "outcomes")
+            usable(declaration, batch, batch_part(declaration, batch), site),
+            usable(declaration, batch, "outcomes", site),
         )
     )
     inputs = _inputs(declaration, batch, data or "", outcomes, reference.body["profile"], site)

@@ -21,6 +21,7 @@ from assets.lake import keep_file, sha256_of, verified
 from checks.rules import DUCKDB_TYPES
 from governance.declarations import Declaration
 from governance.faults import UsageFault
+from governance.ledger import Event
 from governance.periods import end_of, part_of
 from governance.system import FileSource, PackageSource
 
@@ -107,19 +108,27 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
 
 
 def landed(declaration: Declaration, batch: str, part: Part, site: Site) -> Landing | None:
-    """What was landed last, its bytes verified; None when nothing was.
+    """What was landed last and may be used, its bytes verified; None when there is nothing.
 
     Raises
     ------
     Altered
         The file in the lake is not the one that was landed.
     """
-    event = site.register.last("batch.landed", f"{declaration.id}/{batch}/{part}")
+    event = usable(declaration, batch, part, site)
     if event is None:
         return None
     body = event.body
     path = verified(site.home.lake, body["digest"], ".parquet")
     return Landing(declaration.id, batch, part, body["digest"], body["observed"]["rows"], path, body)
+
+
+def usable(declaration: Declaration, batch: str, part: Part, site: Site) -> Event | None:
+    """The newest landing that was not held back afterwards for its contract: only that may go downstream."""
+    subject = f"{declaration.id}/{batch}/{part}"
+    refused = {event.body.get("digest"): event.seq for event in site.register.events("batch.held", subject)}
+    came = site.register.events("batch.landed", subject)
+    return next((e for e in reversed(came) if refused.get(e.body["digest"], 0) < e.seq), None)
 
 
 def batch_part(declaration: Declaration, batch: str) -> Part:

@@ -141,7 +141,7 @@ class Runner:
 def run_all(runner: Runner, batches: Sequence[str], say: Progress) -> list[str]:
     """Runs every task for these batches in order; returns the lines of those held back.
 
-    A task that cannot go on (its reference is held, say) is told and does not stop the others.
+    A batch that is held back does not stop the others; a step that breaks (`RunFailed`) ends this system's run.
     """
     held = []
     for task in runner.tasks(batches):

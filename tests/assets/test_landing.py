@@ -250,3 +250,30 @@ def test_a_batch_held_for_its_contract_is_let_go_when_the_contract_changes(made:
     made.declare(contract=contract)
     land_and_check(load_made(), BATCH, "production", here())
     assert states_of(made, load_made) == "landed"
+
+
+def test_what_was_held_for_its_contract_never_goes_downstream(made: Made, load_made: Any) -> None:
+    from assets.checking import land_and_check
+    from assets.judging import judge_batch
+    from assets.reference import freeze_reference
+
+    for batch in BATCHES[:2]:
+        made.send(batch)
+    freeze_reference(load_made(), here())
+    rows = made_rows(BATCH)
+    bad = [{**rows[0], "region": "west"}, *rows[1:]]
+
+    write_csv(made.incoming / f"{BATCH}.csv", bad)
+    with pytest.raises(Held, match="The contract is not met"):
+        land_and_check(load_made(), BATCH, "production", here())
+    with pytest.raises(NotArrived, match="has not been landed"):
+        judge_batch(load_made(), BATCH, here())
+
+    made.send(BATCH)
+    good = land_and_check(load_made(), BATCH, "production", here()).landing.digest
+    assert judge_batch(load_made(), BATCH, here())["inputs"]["data"] == good
+
+    write_csv(made.incoming / f"{BATCH}.csv", bad)
+    with pytest.raises(Held, match="The contract is not met"):
+        land_and_check(load_made(), BATCH, "production", here())
+    assert judge_batch(load_made(), BATCH, here())["inputs"]["data"] == good
