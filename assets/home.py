@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
+import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import platformdirs
 from governance.faults import UsageFault
 from governance.register import Register
 
-FOLDERS = ("lake", "profiles", "reports", "models", "dagster")
+FOLDERS = ("lake", "profiles", "reports", "models", "keys", "spill", "dagster")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,16 @@ class Home:
     def models(self) -> Path:
         """Trained candidate models, named by digest."""
         return self.root / "models"
+
+    @property
+    def keys(self) -> Path:
+        """Secrets of this installation. Kept out of the lake, so that a copy of the lake alone tells less."""
+        return self.root / "keys"
+
+    @property
+    def spill(self) -> Path:
+        """Where the engine puts what does not fit into memory, for as long as a query runs."""
+        return self.root / "spill"
 
     @property
     def dagster(self) -> Path:
@@ -85,6 +98,19 @@ def home() -> Home:
     """`AIMS_HOME`, or `.aims` in the project's folder."""
     named = os.environ.get("AIMS_HOME")
     return Home(Path(named).absolute() if named else Path(__file__).resolve().parents[1] / ".aims")
+
+
+def secret(path: Path) -> str:
+    """The secret kept in this file, 64 hexadecimal digits; made when there is none, readable by its owner only."""
+    if not path.exists():
+        handle, part = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+        # Of two that make one at the same time, the first stays.
+        with contextlib.suppress(FileExistsError):
+            os.link(part, path)
+        os.unlink(part)
+    return path.read_text("ascii")
 
 
 @dataclass(frozen=True)

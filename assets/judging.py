@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from assets.checking import settled
 from assets.code import code_digest
+from assets.engines import table_of
 from assets.home import Site
 from assets.lake import keep_text, sha256_of
 from assets.landing import Landing, NotArrived, Part, batch_part, file_of, landed, usable
 from assets.profiles import has_profile, keep_profile, read_profile
-from assets.reference import reference_profile, table_of
+from assets.reference import entity_key, reference_profile
 from governance import periods
 from governance.declarations import Declaration
 from governance.records import Measurement, Verdict
@@ -50,7 +51,7 @@ def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, A
     last = site.register.last("batch.judged", subject)
     if last and {**last.body["inputs"], "profile": None} == inputs and has_profile(site.home.profiles, last.body):
         return last.body
-    profile = _profile(reference, landing, outcomes, declaration)
+    profile = _profile(reference, landing, outcomes, declaration, site)
     inputs["profile"] = keep_profile(site.home.profiles, profile)
     judgement = _judge(declaration, batch, profile, reference, inputs, site)
     site.register.keep(judgement, at=site.at)
@@ -183,16 +184,18 @@ def _with_owners(assessment: dict[str, Any] | None) -> dict[str, Any] | None:
     return {**assessment, "owners": {name: item["owner"] for name, item in assessment["criteria"].items()}}
 
 
-def _profile(reference: Profile, landing: Landing, outcomes: Landing | None, declaration: Declaration) -> Profile:
+def _profile(
+    reference: Profile, landing: Landing, outcomes: Landing | None, declaration: Declaration, site: Site
+) -> Profile:
     from monitors.profiling import profile
 
-    table = table_of([landing.path])
+    table = table_of(declaration.system.engine, [landing.path], site.home.spill)
     if outcomes is not None:
         key, label = declaration.system.the("key"), declaration.system.the("label")
-        known = table._find_backend().read_parquet(outcomes.path)[[key, label]]
+        known = table.get_backend().read_parquet(str(outcomes.path))[[key, label]]
         base = table.drop(label) if label in table.columns else table
         table = base.left_join(known, key).drop(f"{key}_right")
-    return profile(table, reference.grid)
+    return profile(table, reference.grid, entity_key=entity_key(declaration, site))
 
 
 def _inputs(

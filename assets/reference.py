@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from assets.checking import land_and_check
 from assets.code import code_digest
-from assets.home import Site
+from assets.engines import table_of
+from assets.home import Site, secret
 from assets.landing import NotArrived, batch_part, landed_batches
 from assets.profiles import keep_profile, read_profile
 from governance import periods
 from governance.declarations import Declaration
 from governance.ledger import Event
+from governance.system import VIEWS
 
 if TYPE_CHECKING:
-    import ibis.expr.types as ir
-
+    from monitors.freezing import Shape
     from monitors.profile import Profile
-    from monitors.profiling import Shape
 
 
 def freeze_reference(declaration: Declaration, site: Site) -> str:
@@ -44,7 +44,7 @@ def freeze_reference(declaration: Declaration, site: Site) -> str:
     last = site.register.last("reference.frozen", declaration.id)
     if last and last.body["inputs"] == inputs and (site.home.profiles / f"{last.body['profile']}.parquet").exists():
         return str(last.body["profile"])
-    profile = _profile_reference(declaration, [landing.path for landing in landings.values()])
+    profile = _profile_reference(declaration, [landing.path for landing in landings.values()], site)
     digest = keep_profile(site.home.profiles, profile)
     body = {
         "inputs": inputs,
@@ -73,7 +73,7 @@ def reference_profile(declaration: Declaration, site: Site) -> Profile:
 
 def shape_of(declaration: Declaration) -> Shape:
     """What of this system's data is counted."""
-    from monitors.profiling import Shape
+    from monitors.freezing import Shape
 
     system = declaration.system
     watched = [
@@ -81,10 +81,13 @@ def shape_of(declaration: Declaration) -> Shape:
         for name, column in system.columns.items()
         if {"feature", "attribute", "score", "prediction"} & set(column.roles)
     ]
-    attributes = set(system.having("attribute"))
+    kinds = {kind: tuple(name for name in watched if declaration.kind(name) == kind) for kind in VIEWS}
     return Shape(
-        numeric=tuple(n for n in watched if declaration.kind(n) == "numeric" and n not in attributes),
-        categorical=tuple(n for n in watched if declaration.kind(n) != "numeric" or n in attributes),
+        numeric=kinds["numeric"],
+        categorical=kinds["categorical"],
+        timestamps=kinds["timestamp"],
+        texts=kinds["text"],
+        entity=system.the("entity"),
         groupings=tuple(grouping.by for grouping in system.groupings),
         label=system.the("label"),
         prediction=system.the("prediction"),
@@ -94,18 +97,17 @@ def shape_of(declaration: Declaration) -> Shape:
     )
 
 
-def _profile_reference(declaration: Declaration, paths: Sequence[Path]) -> Profile:
-    from monitors.profiling import freeze, profile
+def _profile_reference(declaration: Declaration, paths: Sequence[Path], site: Site) -> Profile:
+    from monitors.freezing import freeze
+    from monitors.profiling import profile
 
-    table = table_of(paths)
-    return profile(table, freeze(table, shape_of(declaration)))
+    table, key = table_of(declaration.system.engine, paths, site.home.spill), entity_key(declaration, site)
+    return profile(table, freeze(table, shape_of(declaration), entity_key=key), entity_key=key)
 
 
-def table_of(paths: Sequence[Path]) -> ir.Table:
-    """Landed files as one table of the engine."""
-    import ibis
-
-    return ibis.duckdb.connect().read_parquet([str(path) for path in paths])
+def entity_key(declaration: Declaration, site: Site) -> str:
+    """The secret under which this installation hashes entities; made when a system first needs it."""
+    return secret(site.home.keys / "entities") if declaration.system.the("entity") else ""
 
 
 def _outcome_digests(declaration: Declaration, batches: Sequence[str], site: Site) -> dict[str, str]:

@@ -19,7 +19,7 @@ from governance.assessment import Approval, Criterion, ImpactAssessment
 from governance.canonical import digest
 from governance.faults import DeclarationFaults, Fault, UsageFault
 from governance.periods import floor
-from governance.system import Model, System
+from governance.system import Kind, Model, System, views
 
 FILES = ("system.yaml", "contract.yaml", "impact_assessment.yaml")
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -59,10 +59,9 @@ class Declaration:
         """Whether the approval is for the very bytes that are in force."""
         return self.approval is not None and self.approval.assessment_sha256 == self.assessment_digest
 
-    def kind(self, column: str) -> str:
-        """`numeric` or `categorical`: as declared, else by the contract's logical type."""
-        declared = self.system.columns[column].kind
-        return declared or ("numeric" if self.types[column] in ("integer", "number") else "categorical")
+    def kind(self, column: str) -> Kind:
+        """As declared, else by the contract's logical type. An attribute is always compared category by category."""
+        return _kind(self.system, self.types, column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ def load(folder: Path) -> Declaration:
     if system and contract:
         faults += _system_faults(system, documents["system.yaml"], folder, types)
     if system and assessment:
-        faults += _assessment_faults(system, assessment, documents["impact_assessment.yaml"])
+        faults += _assessment_faults(system, types, assessment, documents["impact_assessment.yaml"])
     if system and model:
         faults += _model_faults(system, model, optional["model.yaml"])
     if assessment and approval:
@@ -136,6 +135,16 @@ def load(folder: Path) -> Declaration:
     digests = {name: document.sha256 for name, document in found.items() if document}
     required = _required(contract, system)
     return Declaration(folder, system, assessment, contract.text, types, required, model, approval, digests)
+
+
+KINDS: dict[str, Kind] = {"integer": "numeric", "number": "numeric", "date": "timestamp", "timestamp": "timestamp"}
+
+
+def _kind(system: System, types: dict[str, str], column: str) -> Kind:
+    declared = system.columns[column]
+    if "attribute" in declared.roles:
+        return "categorical"
+    return declared.kind or KINDS.get(types.get(column, ""), "categorical")
 
 
 class _Loader(yaml.SafeLoader):
@@ -318,23 +327,31 @@ def _system_faults(system: System, document: _Document | None, folder: Path, typ
         yield document.fault(("batches",), what, f"Let batches start on {system.reference.to} or later.")
 
 
-def _assessment_faults(system: System, assessment: ImpactAssessment, document: _Document | None) -> Iterator[Fault]:
+def _assessment_faults(
+    system: System, types: dict[str, str], assessment: ImpactAssessment, document: _Document | None
+) -> Iterator[Fault]:
     assert document is not None
     if assessment.system != system.id:
         what = f"system: {assessment.system!r} is not {system.id!r}."
         yield document.fault(("system",), what, "Name the system that this assessment is about.")
     groupings = {grouping.name for grouping in system.groupings}
     for index, criterion in enumerate(assessment.criteria):
-        for key, what in _criterion_faults(criterion, groupings, system):
+        for key, what in _criterion_faults(criterion, groupings, system, types):
             where = ("criteria", index, key)
             yield document.fault(
                 where, f"criteria.{criterion.id}.{key}: {what}", "Declare it in system.yaml, or mend it."
             )
 
 
-def _criterion_faults(criterion: Criterion, groupings: set[str], system: System) -> Iterator[tuple[str, str]]:
+def _criterion_faults(
+    criterion: Criterion, groupings: set[str], system: System, types: dict[str, str]
+) -> Iterator[tuple[str, str]]:
+    watched = {view: name for name in system.columns for view in views(name, _kind(system, types, name))}
     for column in criterion.columns:
-        if column not in system.columns:
+        if column in system.columns and column not in watched:
+            named = " and ".join(repr(view) for view, name in watched.items() if name == column)
+            yield "columns", f"{column!r} is watched as {named}."
+        elif column not in watched:
             yield "columns", f"unknown column {column!r}."
     if criterion.grouping and criterion.grouping not in groupings:
         yield "grouping", f"unknown grouping {criterion.grouping!r}, declared are {sorted(groupings)}."

@@ -16,8 +16,21 @@ Party = Annotated[str, StringConstraints(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(min_length=3, strip_whitespace=True)]
 
-Role = Literal["time", "key", "feature", "attribute", "score", "prediction", "label"]
+Role = Literal["time", "key", "entity", "feature", "attribute", "score", "prediction", "label"]
+Kind = Literal["numeric", "categorical", "timestamp", "text"]
+# What is counted of a column of each kind: its values, or what can be said of them without keeping them.
+VIEWS: dict[str, tuple[str, ...]] = {
+    "numeric": ("value",),
+    "categorical": ("value",),
+    "timestamp": ("week",),
+    "text": ("length", "characters"),
+}
 Period = Literal["day", "week", "month", "quarter", "year"]
+
+
+def views(column: str, kind: Kind) -> tuple[str, ...]:
+    """The names under which a column is measured: its own, or one for each view, as in `note (length)`."""
+    return tuple(column if view == "value" else f"{column} ({view})" for view in VIEWS[kind])
 
 
 class Strict(BaseModel):
@@ -82,9 +95,22 @@ class Column(Strict):
     """What a column is for. Its type and its rules stand in the contract, once."""
 
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
-    kind: Literal["numeric", "categorical"] | None = None
+    kind: Kind | None = None
     format: str | None = None
     meaning: str | None = None
+
+
+class Engine(Strict):
+    """What counts the rows. Spark reads the lake, so its workers must see the folder `AIMS_HOME` under that name."""
+
+    kind: Literal["duckdb", "spark"] = "duckdb"
+    master: Annotated[str, StringConstraints(pattern=r"^(local|spark://|k8s://|yarn)")] | None = None
+
+    @model_validator(mode="after")
+    def _master_is_sparks(self) -> Engine:
+        if self.kind == "duckdb" and self.master:
+            raise ValueError(f"`master` belongs to `kind: spark`, got {self.master!r} with duckdb.")
+        return self
 
 
 class Grouping(Strict):
@@ -158,6 +184,7 @@ class System(Strict):
     sources: Sources
     reference: Reference
     batches: Batches
+    engine: Engine = Engine()
 
     @model_validator(mode="after")
     def _roles_fit(self) -> System:
@@ -204,7 +231,7 @@ class ReleaseCriterion(Strict):
 
 
 def _role_problems(system: System) -> Iterator[str]:
-    for role in ("time", "score", "prediction", "label", "key"):
+    for role in ("time", "score", "prediction", "label", "key", "entity"):
         if len(system.having(role)) > 1:
             yield f"Only one column may have the role {role}, got {', '.join(system.having(role))}."
     if not system.the("time"):

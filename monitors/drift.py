@@ -15,11 +15,10 @@ import numpy as np
 from scipy.special import chdtri
 from scipy.stats import ncx2
 
-from monitors.grid import ColumnGrid
+from monitors.grid import COARSE_BINS, ColumnGrid
 from monitors.profile import Counts
 
 PSEUDOCOUNT = 0.5
-COARSE_BINS = 16
 MIN_REPLICATES = 2000
 MAX_REPLICATES = 20_000
 # NumPy's limit on the rows of a hypergeometric draw.

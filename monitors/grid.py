@@ -11,20 +11,28 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from itertools import product
-from typing import Any
+from typing import Any, Literal
 
 from governance.canonical import digest
 
 FINE_BINS = 256
 RARE = 10
+# Entities fall into as many buckets as two hexadecimal digits of their hash can name.
+ENTITY_BUCKETS = 256
+# Joined fine bins in which shares are compared, and counted per bucket of entities.
+COARSE_BINS = 16
 SCORE_BINS = 1000
 EXACT_SCORES = 64
 OTHER, MISSING = "(other)", "(missing)"
 
+# What of a column is counted: its values, the hour of the week of a time, the length or the kinds of characters
+# of free text.
+View = Literal["value", "week", "length", "characters"]
+
 
 @dataclass(frozen=True)
 class ColumnGrid:
-    """Bins of one column.
+    """Bins of one column, or of one view of it.
 
     Numeric: bin `i` holds `edges[i-1] < x <= edges[i]`, the first and last bins are open; then follow counts of
     NULL, NaN, +inf and -inf. Categorical: one bin per category, then `(other)` and `(missing)`.
@@ -33,6 +41,12 @@ class ColumnGrid:
     name: str
     edges: tuple[float, ...] = ()
     categories: tuple[str, ...] = ()
+    view: View = "value"
+
+    @property
+    def source(self) -> str:
+        """The column of the table that is looked at: the name without its view."""
+        return self.name if self.view == "value" else self.name.removesuffix(f" ({self.view})")
 
     @property
     def is_numeric(self) -> bool:
@@ -102,7 +116,11 @@ class GroupGrid:
 
 @dataclass(frozen=True)
 class Grid:
-    """Everything that is frozen with a reference; two profiles add only when their grids are equal."""
+    """Everything that is frozen with a reference; two profiles add only when their grids are equal.
+
+    `entity_key` is the digest of the secret under which entities are hashed: buckets made under another one hold
+    other entities, and must not add.
+    """
 
     columns: tuple[ColumnGrid, ...]
     score: ScoreGrid | None
@@ -111,6 +129,8 @@ class Grid:
     prediction: str | None
     score_column: str | None
     threshold: float | None
+    entity: str | None = None
+    entity_key: str | None = None
     _by_name: dict[str, ColumnGrid] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -141,7 +161,8 @@ def grid_of(plain: dict[str, Any]) -> Grid:
     score = plain["score"]
     return Grid(
         columns=tuple(
-            ColumnGrid(c["name"], tuple(map(float, c["edges"])), tuple(c["categories"])) for c in plain["columns"]
+            ColumnGrid(c["name"], tuple(map(float, c["edges"])), tuple(c["categories"]), c["view"])
+            for c in plain["columns"]
         ),
         score=ScoreGrid(tuple(map(float, score["values"])), float(score["low"]), float(score["high"]), score["bins"])
         if score
@@ -153,6 +174,8 @@ def grid_of(plain: dict[str, Any]) -> Grid:
         prediction=plain["prediction"],
         score_column=plain["score_column"],
         threshold=None if plain["threshold"] is None else float(plain["threshold"]),
+        entity=plain["entity"],
+        entity_key=plain["entity_key"],
     )
 
 
@@ -171,6 +194,19 @@ def edge_below(value: float) -> float:
     return float(decimal.Context(prec=12, Emin=-290).next_minus(decimal.Decimal(repr(float(value)))))
 
 
+def shortest_between(value: float, next_value: float) -> float:
+    """The number of fewest digits, at most 12, that is not below `value` and is below `next_value`.
+
+    Where 12 digits cannot tell the two apart: the smallest of 12 digits that is not below `value`.
+    """
+    exact = decimal.Decimal(repr(value))
+    for digits in range(1, 12):
+        found = float(decimal.Context(prec=digits, rounding=decimal.ROUND_CEILING).create_decimal(exact))
+        if value <= found < next_value:
+            return found
+    return edge_above(value)
+
+
 def merge_rare(values: Sequence[float], counts: Sequence[int], rare: int = RARE) -> tuple[float, ...]:
     """Upper edges of bins over sorted distinct `values`, each but the open end bins holding at least `rare` rows.
 
@@ -179,12 +215,12 @@ def merge_rare(values: Sequence[float], counts: Sequence[int], rare: int = RARE)
     """
     edges: list[float] = []
     held = 0
-    for value, count in zip(values, counts, strict=True):
+    for value, count, following in zip(values, counts, [*values, None][1:], strict=True):
         held += count
         if held >= rare:
             if not edges and count >= rare:
                 edges.append(edge_below(value))
-            edges.append(edge_above(value))
+            edges.append(edge_above(value) if following is None else shortest_between(value, following))
             held = 0
     return tuple(sorted(set(edges)))
 

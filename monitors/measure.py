@@ -7,12 +7,18 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from governance.records import Measurement
-from monitors import drift, fairness, performance
+from monitors import distinct, drift, fairness, performance
 from monitors.levels import Contrast, Levels
 from monitors.profile import Counts, Profile
 
 _FITTED = f"noise floor and bounds from χ² fitted to ≥{drift.MIN_REPLICATES} replicates"
-_UNITS = {"psi": "nats", "jensen_shannon": "distance", "ks": "share", "null_share": "share"}
+_UNITS = {
+    "psi": "nats",
+    "jensen_shannon": "distance",
+    "ks": "share",
+    "null_share": "share",
+    "distinct_values": "values",
+}
 
 
 def measure(
@@ -28,6 +34,7 @@ def measure(
     found = list(performance.overall(current, reference, levels))
     found += list(fairness.by_group(current, contrasts, levels))
     found += [_null_share(current, column.name) for column in current.grid.columns]
+    found += [_distinct(current, column.name) for column in current.grid.columns if not column.is_numeric]
     if reference is not None:
         rng = np.random.default_rng(int(seed[:16], 16))
         for column in current.grid.columns:
@@ -41,6 +48,16 @@ def _null_share(current: Profile, name: str) -> Measurement:
         return _unmeasured("null_share", name, "batch", absent=True)
     missing = int(counts[-4] + counts[-3]) if numeric else int(counts[-1])
     return performance.rate("null_share", missing, int(counts.sum()), Levels({}).alpha("null_share"), column=name)
+
+
+def _distinct(current: Profile, name: str) -> Measurement:
+    if not current.columns[name].sum():
+        return _unmeasured("distinct_values", name, "batch", _is_absent(current, name))
+    value, others = current.distinct_values(name), int(current.columns[name][-2])
+    method = "counted"
+    if others:
+        method += f"; those outside the reference estimated, relative standard error {distinct.STANDARD_ERROR:.2g}"
+    return Measurement("distinct_values", value, int(current.columns[name].sum()), "values", method, column=name)
 
 
 def _drift(

@@ -7,15 +7,17 @@ within rounding and stay out of the digest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from monitors.grid import Grid, GroupGrid
+from monitors import distinct
+from monitors.distinct import Registers
+from monitors.grid import ENTITY_BUCKETS, Grid, GroupGrid
 
 Counts = np.ndarray[Any, np.dtype[np.int64]]
 # Third value of label and prediction: not known.
@@ -24,6 +26,26 @@ NEGATIVE, POSITIVE, UNKNOWN = 0, 1, 2
 
 class GridMismatch(ValueError):
     """Profiles on different grids were asked to add."""
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Counts per bucket of entities (`monitors.clusters`): they add like all others.
+
+    Attributes
+    ----------
+    columns : mapping of column to int64 array of shape (ENTITY_BUCKETS, coarse bins)
+    cubes : mapping of grouping to int64 array of shape (ENTITY_BUCKETS, groups * 9)
+    """
+
+    columns: Mapping[str, Counts]
+    cubes: Mapping[str, Counts]
+
+    def __add__(self, other: Clusters) -> Clusters:
+        return Clusters(
+            {name: counts + other.columns[name] for name, counts in self.columns.items()},
+            {name: counts + other.cubes[name] for name, counts in self.cubes.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -36,6 +58,9 @@ class Profile:
     moments : mapping of numeric column to (finite rows, sum, sum of squares)
     cubes : mapping of grouping to int64 array of shape (groups, 3 labels, 3 predictions, score bins);
         the grouping "" is all rows. Third label or prediction: not known.
+    sketches : mapping of categorical column to registers of the values that are `(other)` (`monitors.distinct`);
+        estimates, and therefore no part of the digest
+    clusters : counts per bucket of entities; None where no entity is declared or one side lacks it
     """
 
     grid: Grid
@@ -43,6 +68,8 @@ class Profile:
     columns: Mapping[str, Counts]
     moments: Mapping[str, tuple[int, float, float]]
     cubes: Mapping[str, Counts]
+    sketches: Mapping[str, Registers] = field(default_factory=dict)
+    clusters: Clusters | None = None
 
     def __add__(self, other: Profile) -> Profile:
         if self.grid.digest != other.grid.digest:
@@ -56,13 +83,22 @@ class Profile:
             {name: counts + other.columns[name] for name, counts in self.columns.items()},
             {name: _add(triple, other.moments[name]) for name, triple in self.moments.items()},
             {name: counts + other.cubes[name] for name, counts in self.cubes.items()},
+            _either(self.sketches, other.sketches),
+            self.clusters + other.clusters if self.clusters and other.clusters else None,
         )
+
+    def distinct_values(self, name: str) -> float:
+        """How many different values a categorical column has: named ones exactly, others estimated; NULL is none."""
+        named = int(np.count_nonzero(self.columns[name][:-2]))
+        return named + distinct.estimate(self.sketches.get(name, distinct.empty()))
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 over the grid's digest and every count."""
         state = hashlib.sha256(self.grid.digest.encode())
-        for part in (self.columns, self.cubes):
+        parts = [self.columns, self.cubes]
+        parts += [self.clusters.columns, self.clusters.cubes] if self.clusters else []
+        for part in parts:
             for name in sorted(part):
                 state.update(name.encode() + b"\x00" + np.ascontiguousarray(part[name], dtype="<i8").tobytes())
         return state.hexdigest()
@@ -81,6 +117,10 @@ class Profile:
         """Long form, zero counts left out: part, name, code, count, number."""
         parts = [_sparse("column", name, counts) for name, counts in self.columns.items()]
         parts += [_sparse("cube", name, counts.ravel()) for name, counts in self.cubes.items()]
+        parts += [_sparse("sketch", name, registers) for name, registers in self.sketches.items()]
+        if self.clusters:
+            parts += _clustered("column_cluster", self.clusters.columns)
+            parts += _clustered("cube_cluster", self.clusters.cubes)
         moments = [
             {"part": f"moment_{kind}", "name": name, "code": 0, "count": int(triple[0]), "number": number}
             for name, triple in self.moments.items()
@@ -93,7 +133,9 @@ class Profile:
 
 def profile_of(frame: pd.DataFrame, grid: Grid) -> Profile:
     """The profile that `to_frame` wrote."""
-    parts = {key: part for key, part in frame.groupby(["part", "name"], sort=False)}
+    parts: dict[tuple[str, str], pd.DataFrame] = {
+        (str(part), str(name)): rows for (part, name), rows in frame.groupby(["part", "name"], sort=False)
+    }
 
     def dense(part: str, name: str, size: int) -> Counts:
         counts = np.zeros(size, dtype=np.int64)
@@ -106,7 +148,14 @@ def profile_of(frame: pd.DataFrame, grid: Grid) -> Profile:
         total, square = parts["moment_sum", name].iloc[0], parts["moment_square", name].iloc[0]
         return int(total["count"]), float(total["number"]), float(square["number"])
 
+    def clustered(part: str) -> dict[str, Counts]:
+        sizes = {name: int(rows["code"].iloc[0]) for (kind, name), rows in parts.items() if kind == f"{part}_cells"}
+        return {
+            name: dense(part, name, ENTITY_BUCKETS * size).reshape(ENTITY_BUCKETS, size) for name, size in sizes.items()
+        }
+
     shapes = {grouping.name: len(grouping.groups) for grouping in grid.groupings}
+    clusters = Clusters(clustered("column_cluster"), clustered("cube_cluster"))
     return Profile(
         grid,
         int(parts["rows", ""]["count"].iloc[0]),
@@ -116,10 +165,29 @@ def profile_of(frame: pd.DataFrame, grid: Grid) -> Profile:
             name: dense("cube", name, groups * 9 * grid.score_size).reshape(groups, 3, 3, grid.score_size)
             for name, groups in shapes.items()
         },
+        {name: dense("sketch", name, distinct.REGISTERS).astype(np.uint8) for kind, name in parts if kind == "sketch"},
+        clusters if clusters.cubes else None,
     )
 
 
-def _sparse(part: str, name: str, counts: Counts) -> pd.DataFrame:
+def _clustered(part: str, clusters: Mapping[str, Counts]) -> Iterator[pd.DataFrame]:
+    """Counts per bucket, and a row that says how many there are to a bucket: most are zero and left out."""
+    for name, counts in clusters.items():
+        yield pd.DataFrame(
+            [{"part": f"{part}_cells", "name": name, "code": counts.shape[1], "count": 0, "number": 0.0}]
+        )
+        yield _sparse(part, name, counts.ravel())
+
+
+def _either(one: Mapping[str, Registers], two: Mapping[str, Registers]) -> dict[str, Registers]:
+    """Registers that have seen what either has seen."""
+    return {
+        name: np.maximum(one.get(name, distinct.empty()), two.get(name, distinct.empty()))
+        for name in sorted({*one, *two})
+    }
+
+
+def _sparse(part: str, name: str, counts: np.ndarray) -> pd.DataFrame:
     (codes,) = np.nonzero(counts)
     return pd.DataFrame({"part": part, "name": name, "code": codes, "count": counts[codes], "number": 0.0})
 

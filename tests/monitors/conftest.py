@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from governance.assessment import Criterion
+from monitors.freezing import Shape
 from monitors.grid import Grid, GroupGrid
 from monitors.profile import Profile
-from monitors.profiling import Shape
 
 
 @pytest.fixture(scope="session")

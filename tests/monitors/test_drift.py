@@ -19,8 +19,9 @@ from monitors.drift import (
     quadratic_distance,
     shares_of,
 )
+from monitors.freezing import freeze
 from monitors.grid import ColumnGrid
-from monitors.profiling import freeze, profile
+from monitors.profiling import profile
 
 counts = st.lists(st.integers(0, 5_000), min_size=2, max_size=30)
 pairs = counts.flatmap(

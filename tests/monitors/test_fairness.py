@@ -13,9 +13,10 @@ from sklearn import metrics as sklearn
 from governance.assessment import GROUP_RATES
 from governance.records import Measurement, Outcome
 from monitors.fairness import _difference, by_group, group_rates
+from monitors.freezing import freeze
 from monitors.judge import Labels, judge_all
 from monitors.levels import Contrast, Levels, levels_of
-from monitors.profiling import freeze, profile
+from monitors.profiling import profile
 
 Y_TRUE = [0, 1, 1, 1, 1, 0, 1, 0, 1, 0, 0, 0, 1, 1, 1, 1, 1, 1]
 Y_PRED = [0, 0, 1, 0, 1, 1, 1, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 0]

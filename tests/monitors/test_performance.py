@@ -8,9 +8,10 @@ import pytest
 from sklearn import metrics
 
 from governance.records import Measurement
+from monitors.freezing import freeze
 from monitors.levels import Levels
 from monitors.performance import overall
-from monitors.profiling import freeze, profile
+from monitors.profiling import profile
 
 
 def rows_of(n: int, seed: int, decimals: int | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,82 @@
+"""The engine that counts a system's batches: DuckDB in this process, or Spark where the declaration says so."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from governance.faults import UsageFault
+from governance.system import Engine
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+# Times are UTC in the lake, and this product tells nobody anything of its own accord.
+SPARK = {
+    "spark.app.name": "aims-monitor",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.ui.enabled": "false",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+# On one machine: two tasks a shuffle instead of 200, and nothing that listens beyond it.
+SPARK_HERE = {
+    "spark.sql.shuffle.partitions": "2",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+}
+
+
+def table_of(engine: Engine, paths: Sequence[Path], spill: Path) -> ir.Table:
+    """Landed files as one table of the engine.
+
+    Parameters
+    ----------
+    spill : Path
+        Folder for what does not fit into memory. It holds rows of persons while a query runs, and lies where the
+        lake does for that reason.
+
+    Raises
+    ------
+    UsageFault
+        Spark, or the Java that it needs, is not installed; or AIMS_MEMORY is no size.
+    """
+    return connected(engine, spill).read_parquet([str(path) for path in paths])
+
+
+def connected(engine: Engine, spill: Path) -> Any:
+    """The engine's backend of Ibis. DuckDB takes at most AIMS_MEMORY (such as 4GB; its own default otherwise)."""
+    import duckdb
+    import ibis
+
+    if engine.kind == "spark":
+        return ibis.pyspark.connect(_spark(engine.master or "local[*]", str(spill)))
+    backend = ibis.duckdb.connect(temp_directory=str(spill))
+    limit = os.environ.get("AIMS_MEMORY")
+    if limit:
+        try:
+            backend.con.execute("SET memory_limit = ?", [limit])
+        except duckdb.ParserException:
+            raise UsageFault(f"AIMS_MEMORY={limit} is no size. Write it like 4GB or 512MB.") from None
+    return backend
+
+
+@functools.cache
+def _spark(master: str, spill: str) -> Any:
+    """One session per master and process: starting one takes seconds."""
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError:
+        raise UsageFault("engine: spark needs the extra `spark`: pip install 'aims-monitor[spark]'.") from None
+    if shutil.which("java") is None:
+        raise UsageFault("engine: spark needs Java 17 or newer on PATH: install it, or take duckdb as the engine.")
+    builder = SparkSession.builder.master(master)
+    here = {**SPARK_HERE, "spark.local.dir": spill} if master.startswith("local") else {}
+    for key, value in {**SPARK, **here}.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
