@@ -7,6 +7,7 @@ import datetime as dt
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,10 @@ from click.testing import CliRunner, Result
 MEMORY = Path("/dev/shm")
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2 * 2**30:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+# PySpark takes a main module without a file for its own doctests and leaves the process; the workers that tests run
+# in have such a one, and Great Expectations imports PySpark where it is installed.
+sys.modules["__main__"].__dict__.setdefault("__file__", __file__)
 
 BATCHES = ("2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01", "2024-05-01")
 REFERENCE = BATCHES[:2]
