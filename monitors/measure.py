@@ -73,14 +73,15 @@ def _drift(
     old, new = drift.shares_of(before, bins), drift.shares_of(now, bins)
     used = (old + new) > 0
     old, new = old[used], new[used]
+    alphas = {metric: levels.alpha(metric, name) for metric in ("psi", "jensen_shannon")}
+    dealt = drift.deal(old, new, min(alphas.values()), rng)
     for metric, unit, method in (
         ("psi", "nats", f"{old.size} bins, pseudocount {drift.PSEUDOCOUNT}; {_FITTED}"),
         ("jensen_shannon", "distance", f"{old.size} bins, base 2; {_FITTED}"),
     ):
-        alpha = levels.alpha(metric, name)
         function = drift.psi if metric == "psi" else drift.jensen_shannon
-        distance = drift.quadratic_distance(function, old, new, alpha, rng, root=metric == "jensen_shannon")
-        yield _as_measurement(metric, name, distance, old, new, unit, method, alpha)
+        distance = drift.quadratic_distance(function, dealt, alphas[metric], root=metric == "jensen_shannon")
+        yield _as_measurement(metric, name, distance, old, new, unit, method, alphas[metric])
     if grid.is_numeric:
         yield _ks(name, before[:-4], now[:-4], levels.alpha("ks", name), rng)
 

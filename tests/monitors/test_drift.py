@@ -12,6 +12,7 @@ from scipy.spatial.distance import jensenshannon
 from monitors.drift import (
     COARSE_BINS,
     bins_for_shares,
+    deal,
     gap_distance,
     jensen_shannon,
     kolmogorov_smirnov,
@@ -132,7 +133,7 @@ def zipf(categories: int) -> np.ndarray:
 def distance(measure: Any, one: np.ndarray, two: np.ndarray, alpha: float, seed: int) -> Any:
     used = (one + two) > 0
     rng = np.random.default_rng(seed)
-    return quadratic_distance(measure, one[used], two[used], alpha, rng, root=measure is jensen_shannon)
+    return quadratic_distance(measure, deal(one[used], two[used], alpha, rng), alpha, root=measure is jensen_shannon)
 
 
 NULL_CELLS = {
@@ -188,6 +189,23 @@ def test_ks_bounds_hold_when_nothing_changed_and_when_it_did() -> None:
         assert stats.binomtest(sum(d.low > truth for d in found), runs, alpha, alternative="greater").pvalue > 0.01
         assert stats.binomtest(sum(d.high < truth for d in found), runs, alpha, alternative="greater").pvalue > 0.01
         assert all(d.low <= d.value <= d.high for d in found)
+
+
+@pytest.mark.parametrize("n, m", [(1_000, 1_000), (50_000, 2_000), (1_000_000, 1_000_000)], ids=str)
+@pytest.mark.parametrize("bins", [2, 7, 256], ids=lambda bins: f"{bins} bins")
+def test_the_noise_floor_of_ks_is_passed_as_often_as_promised_and_is_not_far_from_scipys(
+    n: int, m: int, bins: int
+) -> None:
+    """Over many bins that is the two-sample test's own quantile; over few, where fewer gaps can be large, it is less."""
+    rng, alpha, shares = np.random.default_rng(34), 0.05, zipf(bins)
+    one, two = rng.multinomial(n, shares), rng.multinomial(m, shares)
+    floor = gap_distance(one, two, alpha, rng).noise_floor
+    drawn = kolmogorov_smirnov(rng.multinomial(n, shares, size=4_000), rng.multinomial(m, shares, size=4_000))
+    assert stats.binomtest(int((drawn > floor).sum()), 4_000, alpha, alternative="greater").pvalue > 1e-4
+    exact = stats.kstwobign.isf(alpha) * np.sqrt(1 / n + 1 / m)
+    assert floor <= exact * 1.05
+    if bins == 256:
+        assert floor >= exact * 0.85
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_another_floor() -> None:
