@@ -10,6 +10,8 @@ from benchmarks.law import WIDTH
 
 Result = dict[str, Any]
 MEMORY_LIMIT_MB = 2000
+# Less than this is within what the same call varies by from run to run: no ratio is made of it.
+LEAST_MB = 1.0
 GAIN, MEMORY_GAIN = 50, 10
 SCAN_BAR, AFTER_BAR_S, SMALL_BAR_S = 10, 2.0, 0.3
 PROMISED_SIZES = ("1e7", "1e8")
@@ -143,7 +145,8 @@ def _sum(costs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _divided(question: str, part: str, above: dict[str, Any], below: dict[str, Any]) -> Ratio:
-    cpu, wall, memory = (above[key] / below[key] if below[key] else None for key in ("cpu_s", "wall_s", "memory_mb"))
+    cpu, wall = (above[key] / below[key] if below[key] else None for key in ("cpu_s", "wall_s"))
+    memory = above["memory_mb"] / below["memory_mb"] if below["memory_mb"] >= LEAST_MB else None
     return Ratio(question, part, cpu, wall, memory)
 
 

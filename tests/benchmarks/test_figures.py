@@ -89,6 +89,11 @@ def test_times_of_peers_add_and_of_their_memory_the_largest_counts() -> None:
     assert (ratio.cpu, ratio.wall, ratio.memory, ratio.holds) == (50, 50, 10, True)
 
 
+def test_no_ratio_is_made_of_less_memory_than_can_be_told_apart() -> None:
+    pair = {"rates": cost(1, 1, 0.99), "fairlearn": cost(1, 1, 500)}
+    assert named(ratios.ratios_of([result("1e6", pair)]), "fairlearn group rates").memory is None
+
+
 def test_a_peer_without_a_figure_is_named_and_left_out_of_the_sum() -> None:
     costs = {"whole": cost(), "evidently": cost(40), "nannyml": {"reason": "pip could not install it"}}
     found = ratios.ratios_of([result("1e6", costs)])
