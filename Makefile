@@ -10,10 +10,10 @@ export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data demo up test check lint lock clean
+.PHONY: help setup data demo up test check lint bench bench-full lock clean
 
 help:  ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python must be 3.11 or newer, {sys.executable} is {v.major}.{v.minor}: name another one with make PYTHON=python3.12 {chr(46)}{chr(46)}{chr(46)}")'
@@ -45,6 +45,12 @@ lint: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+bench: $(READY)  ## what a batch costs, beside the peers on the same files: up to 1e6 rows, some minutes
+	@$(BIN)/python -m benchmarks run
+
+bench-full: $(READY)  ## the same with 1e7 and 1e8 rows: 20 GB of disk, about an hour
+	@$(BIN)/python -m benchmarks run --full
 
 lock: $(READY)  ## resolve pyproject.toml anew, for every platform, with hashes
 	@$(BIN)/python -m pip install --quiet 'uv>=0.9'
