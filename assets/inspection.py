@@ -28,12 +28,14 @@ from monitors.measure import measure
 from monitors.outcome_values import Binary, NotBinary, binary_of
 from monitors.picture import Picture, picture_of
 from monitors.profile import Profile
-from monitors.profiling import MAX_GROUPS, freeze, profile
+from monitors.profiling import freeze, profile
 from monitors.staging import Plan, counted_as, how_to_count, shape_of, staged
 
 # Rows are compared with each other up to here; the cost grows with rows, and memory with it.
 COMPARED_ROWS = 5_000_000
 HIDDEN = "(looks personal)"
+# As many as a grid keeps of one attribute.
+MAX_GROUPS = 50
 Say = Callable[[str], None]
 FAMILIES = {"integer": "numbers", "number": "numbers", "boolean": "booleans", "text": "text", "time": "times"}
 
@@ -307,7 +309,7 @@ def _columns(
     personal = _personal(request, pair)
     distances: dict[str, list[Measurement]] = {}
     for m in measured:
-        if m.column is not None and m.metric != "null_share":
+        if m.column is not None and m.metric in look.DISTANCES:
             distances.setdefault(m.column, []).append(m)
     ranges = {
         name: (float(facts.low), float(facts.high))
@@ -340,6 +342,7 @@ def _column(
     part, measured = look.farthest(parts)
     state, reason = look.state_of(measured[0])
     alpha = look.ALPHA / len(plan.how)
+    shift = look.shift_of(part, before, now, next((m for m in measured if m.metric == "ks"), None))
     new, vanished = look.one_sided(name, before, now, alpha) if plan.how[name] == "name" else ((), ())
     kind, facts = pair.kind(name), (pair.facts[0][name], pair.facts[1][name])
     return look.ColumnLook(
@@ -351,10 +354,8 @@ def _column(
         distances=measured,
         facts=facts,
         outside=outside,
-        shift=look.shift_of(part, before, now, next((m for m in measured if m.metric == "ks"), None))
-        if by_values
-        else None,
-        shares=_presentable(look.largest_share_shift(name, before, now)) if by_values else None,
+        shift=_named_after_view(shift, part.removeprefix(name)) if by_values else None,
+        shares=_presentable(look.largest_share_shift(part, before, now)) if by_values else None,
         new=_shown(new),
         vanished=_shown(vanished),
         remarks=look.remarks_on(facts, kind, pair.files[0].types[name], pair.files[1].types[name]),
@@ -366,6 +367,11 @@ def _column(
 
 def _shown(values: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
     return tuple((HIDDEN if looks_personal(value) else value, n) for value, n in values)
+
+
+def _named_after_view(shift: look.Shift | None, view: str) -> look.Shift | None:
+    """`median (length)` where a column is counted by its length."""
+    return replace(shift, what=shift.what + view) if shift is not None else None
 
 
 def _drawn(picture: Picture | None) -> Picture | None:

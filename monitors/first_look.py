@@ -31,6 +31,8 @@ ALPHA = 0.05
 # noise alone reaches it, a column that shows nothing has not been looked at closely enough to say so.
 BLIND = 0.25
 SIDES = ("reference", "batch")
+# The first decides, the others stand beside it.
+DISTANCES = ("psi", "jensen_shannon", "ks")
 Held = tuple[tuple[str, int], ...]
 SHOWN_RATES = ("accuracy", "precision", "true_positive_rate", "false_positive_rate", "selection_rate", "outcome_rate")
 

@@ -105,7 +105,10 @@ def _in_form(column: ir.Value, how: How) -> ir.Value:
         return column.notnull().ifelse(PRESENT, ibis.null("string"))
     if how == "number":
         return ibis.null("float64") if family_of(column) == "time" else as_number(column)
-    return column
+    if how == "time":
+        is_time = family_of(column) == "time"
+        return column.cast("timestamp") if is_time else column.cast("string").try_cast("timestamp")
+    return column.cast("string")
 
 
 def _as_boolean(column: ir.Value) -> ir.Value:

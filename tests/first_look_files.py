@@ -39,7 +39,7 @@ def with_persons(frame: pd.DataFrame) -> pd.DataFrame:
         contact=[f"w{i}@{SECRET.lower()}.org" for i in rows],
         birth_date=pd.to_datetime("1971-03-04"),
         reference_code=[f"{SECRET}-{i}" for i in rows],
-        comment=[f"the customer {SECRET} called about the loan again on day {i}" for i in rows],
+        comment=[f"the customer {SECRET} called about the loan again on day {i * 7919 % 10_000:04d}" for i in rows],
         rare=[SECRET if i < 9 else "common" for i in rows],
         nobody=[f"{SECRET.lower()}@work.org" if i % 30 == 0 else "none" for i in rows],
     )

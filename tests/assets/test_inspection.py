@@ -16,6 +16,7 @@ from assets.inspection import Request, inspect
 from governance.faults import UsageFault
 from monitors.first_look import ColumnLook, Inspection, State
 from monitors.kinds import Kind
+from monitors.staging import how_to_count
 from tests.first_look_files import loans, with_persons, write
 
 
@@ -172,7 +173,7 @@ def test_every_kind_is_told_and_only_values_that_can_be_compared_are(tmp_path: P
     personal = {one.name for one in found.columns if one.personal}
     assert personal == {"full_name", "contact", "birth_date", "children"}
     for one in found.columns:
-        if one.personal or one.kind not in (Kind.NUMERIC, Kind.CATEGORICAL, Kind.BOOLEAN):
+        if one.personal or how_to_count(one.kind) == "presence":
             assert (one.compared, one.picture, one.shift, one.shares) == ("presence", None, None, None)
             assert one.state is State.NOT_COMPARED
     assert found.excluded == ("region",) and "region" not in kinds
