@@ -207,6 +207,30 @@ def nonconformities(system: str | None, as_json: bool) -> None:
     show([case.as_row() for case in cases], columns, as_json=as_json, empty="No nonconformity is suspected.")
 
 
+@main.command()
+@click.argument("reference", type=click.Path(path_type=Path))
+@click.argument("batch", type=click.Path(path_type=Path))
+@click.option("--label", metavar="C", help="Column of the true outcome: two values.")
+@click.option("--prediction", metavar="C", help="Column of what was predicted: two values.")
+@click.option("--score", metavar="C", help="Column of the score or probability behind the prediction.")
+@click.option("--threshold", type=float, metavar="X", help="Predicted positive from this score on.")
+@click.option("--group", "groups", multiple=True, metavar="C", help="Rates by this column; A,B for an intersection.")
+@click.option("--positive", metavar="V", help="The value that counts as positive, where it is not obvious.")
+@click.option("--exclude", multiple=True, metavar="C", help="Leave this column out.")
+@click.option("--personal", multiple=True, metavar="C", help="This column is personal: show none of its values.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a page as well.")
+@JSON
+def inspect(html: Path | None, as_json: bool, **asked: Any) -> None:
+    """A first look at two files that nobody has declared: what moved, by how much, and what noise alone would show.
+
+    REFERENCE and BATCH are CSV, Parquet, a folder of Parquet, or Arrow (Feather). Nothing is kept, and nothing is
+    judged: without an approved assessment there is no limit.
+    """
+    from pipelines.inspecting import inspect_files
+
+    inspect_files(html, as_json, **asked)
+
+
 @main.group()
 def ledger() -> None:
     """The append-only record behind everything."""
