@@ -21,6 +21,7 @@ from governance.records import Measurement
 from monitors import facts as counting
 from monitors import first_look as look
 from monitors.facts import ColumnFacts
+from monitors.freezing import freeze
 from monitors.grid import RARE
 from monitors.kinds import COMPARED, Kind, kind_of
 from monitors.levels import Contrast
@@ -28,7 +29,7 @@ from monitors.measure import measure
 from monitors.outcome_values import Binary, NotBinary, binary_of
 from monitors.picture import Picture, picture_of
 from monitors.profile import Profile
-from monitors.profiling import freeze, profile
+from monitors.profiling import profile
 from monitors.staging import Plan, counted_as, how_to_count, shape_of, staged
 
 # Rows are compared with each other up to here; the cost grows with rows, and memory with it.

@@ -17,15 +17,15 @@ from assets.checking import settled
 from assets.code import code_digest
 from assets.engines import table_of
 from assets.home import Site
-from assets.lake import keep_text, sha256_of
-from assets.landing import Landing, NotArrived, Part, batch_part, file_of, landed, usable
+from assets.lake import keep_text
+from assets.landing import Landing, NotArrived, Part, batch_part, landed, usable
 from assets.profiles import has_profile, keep_profile, read_profile
 from assets.reference import entity_key, reference_profile
+from assets.sources import is_unchanged
 from governance import periods
 from governance.declarations import Declaration
 from governance.records import Measurement, Verdict
 from governance.register import Judgement
-from governance.system import PackageSource
 
 if TYPE_CHECKING:
     from monitors.levels import Contrast
@@ -119,7 +119,8 @@ def _page(declaration: Declaration, batch: str, body: dict[str, Any], site: Site
 def is_current(declaration: Declaration, batch: str, part: Part, site: Site) -> bool:
     """Whether nothing has changed since the batch was judged: source, declaration, contract, code, labels, page.
 
-    Compares digests and reads no rows, so that a repeated run costs next to nothing.
+    Compares digests and reads no rows, so that a repeated run costs next to nothing. A table has no digest that could
+    be had without its rows: its batches are never current, and the step that lands them compares what they hold.
     """
     landing = _landed_from_the_same(declaration, batch, part, site)
     judged = site.register.last("batch.judged", f"{declaration.id}/{batch}")
@@ -147,15 +148,8 @@ def _landed_from_the_same(declaration: Declaration, batch: str, part: Part, site
     came, held = (site.register.last(kind, subject) for kind in ("batch.landed", "batch.held"))
     if came is None or (held and held.seq > came.seq):
         return None
-    source = declaration.system.source(part)
-    if isinstance(source, PackageSource):
-        now = source.member_sha256
-    else:
-        path = file_of(declaration, source, batch)
-        # A source that is gone took nothing with it.
-        now = sha256_of(path) if path.is_file() else came.body["observed"]["source_sha256"]
-    unchanged = now == came.body["observed"]["source_sha256"] and came.body["declaration"] == declaration.digest
-    return str(came.body["digest"]) if unchanged else None
+    same = came.body["declaration"] == declaration.digest
+    return str(came.body["digest"]) if same and is_unchanged(declaration, part, batch, came.body["observed"]) else None
 
 
 def review_window(declaration: Declaration, site: Site) -> str | None:

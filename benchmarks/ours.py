@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import ibis.expr.types as ir
 
     from governance.assessment import Criterion
+    from monitors.freezing import Shape
     from monitors.grid import Grid
     from monitors.levels import Contrast
     from monitors.profile import Profile
-    from monitors.profiling import Shape
 
 Timed = Generator[str, None, Facts]
 GROUPINGS = ((law.REGION,), (law.SEX,), (law.REGION, law.SEX))
@@ -42,7 +42,8 @@ def bare_scan(job: Job) -> Timed:
 
 def freeze_reference(job: Job) -> Timed:
     """The grid of the reference, and its profile: what is done once, and kept for the tasks below."""
-    from monitors.profiling import freeze, profile
+    from monitors.freezing import freeze
+    from monitors.profiling import profile
 
     shape, small = shape_of(job.width), table_of(job.sample)
     profile(small, freeze(small, shape))
@@ -149,7 +150,7 @@ def table_of(paths: Sequence[str]) -> ir.Table:
 
 def shape_of(width: int) -> Shape:
     """All columns watched, label and prediction too, and three groupings of 10, 2 and 20 groups."""
-    from monitors.profiling import Shape
+    from monitors.freezing import Shape
 
     return Shape(
         numeric=law.numeric(width),

@@ -262,6 +262,8 @@ def _as_fault(document: _Document, error: Any) -> Fault:
         return document.fault(where, f"{name}: unknown key.", "Remove it, or mend its spelling.")
     if error["type"] == "value_error":
         return document.fault(where, f"{name}: {message}" if name else message, "")
+    if error["type"] == "union_tag_invalid":  # the input is the whole source, which may hold a password
+        return document.fault(where, f"{name}: {message}.", "Mend the value.")
     return document.fault(where, f"{name}: {message}, got {_short(error.get('input'))}.", "Mend the value.")
 
 

@@ -6,10 +6,12 @@ Unknown keys are refused: a misspelt key that is silently ignored is a monitor t
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from governance.addresses import database_problems, file_problems
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
 Party = Annotated[str, StringConstraints(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
@@ -25,6 +27,7 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "timestamp": ("week",),
     "text": ("length", "characters"),
 }
+Part = Literal["production", "reference", "outcomes", "training"]
 Period = Literal["day", "week", "month", "quarter", "year"]
 
 
@@ -65,13 +68,19 @@ class PackageSource(Strict):
 class FileSource(Strict):
     """A file per batch (`{batch}` in `path` is its ISO start date), or one file that holds several.
 
-    A relative path starts at the folder of `system.yaml`; `${NAME}` is taken from the environment.
+    A folder of Parquet files counts as one file. A relative path starts at the folder of `system.yaml`; a URL names
+    a place in an object store; `${NAME}` is taken from the environment.
     """
 
     kind: Literal["file"]
     path: Text
-    format: Literal["csv", "parquet"]
+    format: Literal["csv", "parquet", "arrow"]
     provenance: Provenance
+
+    @field_validator("path")
+    @classmethod
+    def _can_be_gone_to(cls, path: str) -> str:
+        return _without_problems(path, file_problems(path))
 
     @property
     def per_batch(self) -> bool:
@@ -79,7 +88,44 @@ class FileSource(Strict):
         return "{batch}" in self.path
 
 
-Source = Annotated[PackageSource | FileSource, Field(discriminator="kind")]
+class TableSource(Strict):
+    """A table or view of a database, which holds all batches: the time column tells them apart.
+
+    `url` is SQLAlchemy's, with `${NAME}` for what must not stand in a file; `table` is `name` or `schema.name`.
+    """
+
+    kind: Literal["table"]
+    url: Text
+    table: str
+    provenance: Provenance
+
+    @field_validator("url")
+    @classmethod
+    def _holds_no_secret(cls, url: str) -> str:
+        return _without_problems(url, database_problems(url))
+
+    @field_validator("table")
+    @classmethod
+    def _is_a_name(cls, table: str) -> str:
+        parts = table.split(".")
+        if len(parts) > 2 or not all(part.strip() for part in parts):
+            raise ValueError("Must be `name` or `schema.name`; make a view if the name itself has a dot.")
+        if "${" in table or "{batch}" in table:
+            raise ValueError("Takes no ${NAME} and no {batch}: the time column chooses the rows of a batch.")
+        return table
+
+    @property
+    def name(self) -> str:
+        """The table, without its schema."""
+        return self.table.split(".")[-1]
+
+    @property
+    def schema_name(self) -> str | None:
+        """The schema, or None for the one that the database looks in by itself."""
+        return self.table.split(".")[0] if "." in self.table else None
+
+
+Source = Annotated[PackageSource | FileSource | TableSource, Field(discriminator="kind")]
 
 
 class Sources(Strict):
@@ -206,7 +252,7 @@ class System(Strict):
         """Score from which a case counts as predicted positive; None where a column holds the prediction."""
         return self.prediction.score_at_least if self.prediction else None
 
-    def source(self, part: Literal["production", "reference", "outcomes", "training"]) -> Any:
+    def source(self, part: Part) -> Any:
         """The declared source of this part, or None."""
         return getattr(self.sources, part)
 
@@ -228,6 +274,13 @@ class ReleaseCriterion(Strict):
     metric: Literal["roc_auc", "accuracy"]
     limit: float
     rationale: Text
+
+
+def _without_problems(value: str, problems: Iterable[str]) -> str:
+    found = list(problems)
+    if found:
+        raise ValueError(" ".join(found))
+    return value
 
 
 def _role_problems(system: System) -> Iterator[str]:

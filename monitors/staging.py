@@ -14,22 +14,26 @@ import ibis
 import ibis.expr.types as ir
 
 from monitors.facts import as_name, as_number, family_of
+from monitors.freezing import Shape
 from monitors.kinds import Kind
 from monitors.outcome_values import OBVIOUS, OBVIOUS_NEGATIVE, Binary
-from monitors.profiling import Shape
 
 How = Literal["number", "name", "time", "text", "presence"]
 PRESENT = "present"
 
 
-def how_to_count(kind: Kind) -> How:
-    """How columns of a kind are counted. THE ONE PLACE TO WIRE NEW FIELDS OF `Shape`.
+_HOW: Mapping[Kind, How] = {
+    Kind.NUMERIC: "number",
+    Kind.CATEGORICAL: "name",
+    Kind.BOOLEAN: "name",
+    Kind.TIME: "time",
+    Kind.TEXT: "text",
+}
 
-    When `Shape` has `timestamps` and `texts`, `Kind.TIME: "time", Kind.TEXT: "text"` goes into this table, and
-    nothing else changes: until then, only whether such a column holds a value is compared.
-    """
-    table: dict[Kind, How] = {Kind.NUMERIC: "number", Kind.CATEGORICAL: "name", Kind.BOOLEAN: "name"}
-    return table.get(kind, "presence")
+
+def how_to_count(kind: Kind) -> How:
+    """How columns of a kind are counted; of the others only whether they hold a value."""
+    return _HOW.get(kind, "presence")
 
 
 def counted_as(name: str, how: How) -> tuple[str, ...]:
@@ -79,12 +83,11 @@ def staged(table: ir.Table, plan: Plan) -> ir.Table:
 
 
 def shape_of(plan: Plan) -> Shape:
-    """The plan in the words of `monitors.profiling`."""
+    """The plan in the words of `monitors.freezing`."""
 
     def named(how: How) -> tuple[str, ...]:
         return tuple(name for name, one in plan.how.items() if one == how)
 
-    more = {"timestamps": named("time"), "texts": named("text")}
     return Shape(
         numeric=named("number"),
         categorical=(*named("name"), *named("presence")),
@@ -94,7 +97,8 @@ def shape_of(plan: Plan) -> Shape:
         score=plan.role("score") if plan.score else None,
         threshold=plan.threshold,
         score_is_probability=plan.score_is_probability,
-        **{field: names for field, names in more.items() if names},
+        timestamps=named("time"),
+        texts=named("text"),
     )
 
 

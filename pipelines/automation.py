@@ -4,8 +4,9 @@ One sensor and one schedule for all systems; each is level-triggered against the
 a restart or a second copy changes nothing.
 """
 
-import hashlib
+import datetime as dt
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,12 +14,13 @@ import dagster as dg
 
 from assets.factory import PARTITIONS, key
 from assets.home import Site, site
-from assets.lake import sha256_of
-from assets.landing import batch_part, file_of
+from assets.landing import batch_part
+from assets.sources import sign_of
 from governance import periods
 from governance.absence import record_absences
 from governance.declarations import Declaration
-from governance.system import FileSource, PackageSource
+from governance.faults import UsageFault
+from governance.system import TableSource
 from pipelines.alerts import deliver
 
 # The implicit job over all assets: the only one that may mix systems of different cadences.
@@ -26,10 +28,15 @@ JOB = "__ASSET_JOB"
 BATCH_ASSETS = ("batch", "profile", "measurements", "report")
 OUTCOME_ASSETS = ("outcomes", "profile", "measurements", "report")
 Systems = Mapping[str, Declaration]
+LOG = logging.getLogger("aims.landing")
 
 
 def landing_sensor(systems: Systems) -> dg.SensorDefinition:
-    """Requests a run for every batch whose source holds something that has not been landed."""
+    """Requests a run for every batch whose source holds something that has not been landed.
+
+    Files, packages and object stores are looked at on every tick. A database is not asked: its tables are read once
+    a day, for batches that have ended and may still get rows.
+    """
 
     @dg.sensor(
         name="landing",
@@ -143,14 +150,27 @@ def _wants_reference(declaration: Declaration, place: Site) -> bool:
 def _request(
     declaration: Declaration, batch: str, part: Any, assets: tuple[str, ...], place: Site, digests: "_Digests"
 ) -> Iterator[dg.RunRequest]:
-    source = digests.of(declaration, part, batch)
-    if source is None:
-        return
     landed = place.register.last("batch.landed", f"{declaration.id}/{batch}/{part}")
-    seen = landed and landed.body["observed"]["source_sha256"] == source
-    if seen and landed and landed.body["declaration"] == declaration.digest:
+    as_declared = landed is not None and landed.body["declaration"] == declaration.digest
+    if isinstance(declaration.system.source(part), TableSource):
+        if _table_may_have_more(declaration, part, batch, place.at.date(), landed=as_declared):
+            yield _run(declaration, batch, assets, f"{part}:{place.at:%Y-%m-%d}:{declaration.digest[:16]}")
         return
-    yield _run(declaration, batch, assets, f"{part}:{source[:16]}:{declaration.digest[:16]}")
+    sign = digests.of(declaration, part, batch)
+    if sign is None:
+        return
+    seen = landed and sign in (landed.body["observed"]["source_sha256"], landed.body["observed"].get("source_mark"))
+    if seen and as_declared:
+        return
+    yield _run(declaration, batch, assets, f"{part}:{sign[:16]}:{declaration.digest[:16]}")
+
+
+def _table_may_have_more(declaration: Declaration, part: Any, batch: str, today: dt.date, *, landed: bool) -> bool:
+    """Whether a table is worth a look today: what was never landed always, else while rows may still come in."""
+    system = declaration.system
+    end = periods.end_of(system, batch)
+    late = system.batches.grace_days + (system.labels.delay_days if part == "outcomes" else 0)
+    return end <= today and (not landed or today <= end + dt.timedelta(days=late))
 
 
 def _run(declaration: Declaration, batch: str, assets: tuple[str, ...], why: str) -> dg.RunRequest:
@@ -163,24 +183,16 @@ def _run(declaration: Declaration, batch: str, assets: tuple[str, ...], why: str
 
 
 class _Digests:
-    """SHA-256 of source files, read again only when size or time of change differ."""
+    """What sources hold now; files are read again only when size or time of change differ."""
 
     def __init__(self, known: dict[str, Any]) -> None:
         self.known = known
 
     def of(self, declaration: Declaration, part: Any, batch: str) -> str | None:
-        """The source's digest, or None where there is nothing yet."""
-        source = declaration.system.source(part)
-        if isinstance(source, PackageSource):
-            return source.member_sha256
-        assert isinstance(source, FileSource)
-        path = file_of(declaration, source, batch)
+        """The source's digest or mark, or None where there is nothing yet or it cannot be reached now."""
         try:
-            stat = path.stat()
-        except OSError:
+            return sign_of(declaration, part, batch, self.known)
+        except UsageFault as fault:
+            # One source that cannot be looked at hides no other; the watchdog tells when its batch is overdue.
+            LOG.warning("%s", fault)
             return None
-        name = hashlib.sha256(str(path).encode()).hexdigest()[:16]
-        mark = [stat.st_size, stat.st_mtime_ns]
-        if self.known.get(name, [None])[:-1] != mark:
-            self.known[name] = [*mark, sha256_of(path)]
-        return str(self.known[name][-1])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from governance.declarations import Declaration, load, load_all, systems_folder
 from governance.faults import DeclarationFaults, Fault
+from governance.system import Sources
 from tests.governance.conftest import Declared, declare
 
 SHIPPED = Path(__file__).parents[2] / "data" / "systems"
@@ -109,6 +110,12 @@ class Planted:
     words: str
 
 
+def table_(keys: str, at: str, words: str) -> tuple[str, str, str, str]:
+    """The production file becomes a table with these keys."""
+    file = '    kind: file\n    path: "in/{batch}.csv"\n    format: csv\n'
+    return file, f"    kind: table\n    {keys}", at, f"sources.production.{words.removeprefix('production.')}"
+
+
 IN_SYSTEM = {
     "an unknown key": ("stage: operation", "stage: operation\nstagee: x", "stagee", "stagee: unknown key. Remove it"),
     "an unknown key inside": ("grace_days: 10", "grace_day: 10", "grace_day", "batches.grace_day: unknown key."),
@@ -187,6 +194,74 @@ IN_SYSTEM = {
         "    kind: file\n    url: nowhere\n",
         "url",
         "sources.production.url: unknown key.",
+    ),
+    "a format that is none": (
+        'in/{batch}.csv"\n    format: csv',
+        'in/{batch}.xls"\n    format: xls',
+        "format: xls",
+        "'csv', 'parquet' or 'arrow', got 'xls'.",
+    ),
+    "an unknown protocol": ("in/{batch}", "s4://in/{batch}", "path", "path: Unknown protocol 's4'. Use s3, gs, abfs"),
+    "two protocols": ("in/{batch}", "zip://x::s3://in/{batch}", "path", "path: One protocol only, without `::`."),
+    "a password in a path": ("in/{batch}", "s3://ann:geheim@in/{batch}", "path", "path: Holds a password. The store"),
+    "a key in a path": (
+        "in/{batch}",
+        "https://in/{batch}?sig=geheim",
+        "path",
+        "path: Holds a secret in its parameter 'sig'.",
+    ),
+    "a table without a name": table_("url: sqlite:///x.db\n", "production", "production.table: is missing."),
+    "a table without a url": table_("table: loans\n", "production", "production.url: is missing."),
+    "a table with a format": table_(
+        "url: sqlite:///x.db\n    table: loans\n    format: arrow\n", "format: arrow", "production.format: unknown key."
+    ),
+    "a table with a path": table_(
+        "url: sqlite:///x.db\n    table: loans\n    path: x.db\n", "path", "production.path: unknown key."
+    ),
+    "a password": table_(
+        "url: postgresql://ann:geheim@db/loans\n    table: loans\n",
+        "url",
+        "url: Holds a password. Write ${NAME} in its place",
+    ),
+    "half a password": table_(
+        "url: postgresql://ann:geheim${PW}@db/loans\n    table: loans\n", "url", "url: Holds a password."
+    ),
+    "a password as a parameter": table_(
+        "url: postgresql://db/loans?password=geheim\n    table: loans\n",
+        "url",
+        "url: Holds a secret in its parameter 'password'.",
+    ),
+    "a password in a parameter": table_(
+        "url: mssql+pyodbc:///?odbc_connect=Server%3Ddb%3BPWD%3Dgeheim\n    table: loans\n",
+        "url",
+        "url: Holds a secret in its parameter 'odbc_connect'.",
+    ),
+    "no url at all": table_(
+        "url: geheim\n    table: loans\n", "url", "url: Is no SQLAlchemy URL. Write it like postgresql+psycopg://"
+    ),
+    "a port that is none": table_(
+        "url: postgresql://db:geheim/loans\n    table: loans\n", "url", "url: Is no SQLAlchemy URL."
+    ),
+    "a database per batch": table_(
+        "url: 'sqlite:///{batch}.db'\n    table: loans\n", "url", "url: Takes no {batch}: the rows of a batch are"
+    ),
+    "a table per batch": table_(
+        "url: sqlite:///x.db\n    table: 'loans_{batch}'\n", "table", "table: Takes no ${NAME} and no {batch}"
+    ),
+    "a schema from outside": table_(
+        "url: sqlite:///x.db\n    table: '${RISK}.loans'\n", "table", "table: Takes no ${NAME} and no {batch}"
+    ),
+    "a name of three parts": table_(
+        "url: sqlite:///x.db\n    table: a.b.c\n", "table", "table: Must be `name` or `schema.name`; make a view"
+    ),
+    "a schema without a table": table_(
+        "url: sqlite:///x.db\n    table: risk.\n", "table", "table: Must be `name` or `schema.name`;"
+    ),
+    "a password in a source of no kind": (
+        "kind: file",
+        "kind: tabel\n    url: postgresql://ann:geheim@db/loans",
+        "production",
+        "sources.production: Input tag 'tabel'",
     ),
     "an unknown kind of source": ("kind: file", "kind: ftp", "production", "sources.production: Input tag 'ftp'"),
     "a key twice": (
@@ -313,6 +388,7 @@ def test_one_fault_is_told_with_its_file_its_line_and_what_to_do(declared: Decla
     line = declared.line(planted.file, planted.at)
     assert str(fault).startswith(f"loans/{planted.file}:{line}: ")
     assert planted.words in str(fault)
+    assert "geheim" not in str(fault), "what must not stand there is not repeated either"
 
 
 @pytest.mark.parametrize(
@@ -628,3 +704,13 @@ def test_every_shipped_system_is_sound():
     found = load_all(SHIPPED)
     assert found.faults == {}
     assert len(found.sound) >= 2
+
+
+def test_the_sources_shown_in_the_docs_are_sound():
+    text = (SHIPPED.parents[1] / "docs" / "declarations.md").read_text(encoding="utf-8")
+    (shown,) = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "kind: table" in block]
+    provenance = dict.fromkeys(("origin", "supplier", "licence", "legal_basis", "collected"), "not stated")
+    found = Sources.model_validate(
+        {part: {**source, "provenance": provenance} for part, source in yaml.safe_load(shown).items()}
+    )
+    assert {found.production.kind, found.reference.kind, found.training.kind, found.outcomes.kind} == {"file", "table"}

@@ -22,10 +22,12 @@ import pytest
 from assets.factory import PARTITIONS, assets_of
 from assets.home import site
 from governance.declarations import load_all
+from pipelines import automation
 from pipelines.automation import cadence_schedules, landing_sensor, run_failure_sensor, watchdog_sensor
 from pipelines.definitions import declared_systems, defs
 from pipelines.instance import prepare
-from tests.conftest import BATCHES, Made
+from tests.assets.conftest import arrow, declare, write_table
+from tests.conftest import BATCHES, PROVENANCE, Made, made_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = load_all(ROOT / "data" / "systems").sound
@@ -90,6 +92,76 @@ def test_the_landing_sensor_asks_for_the_reference_then_for_what_is_new_and_then
     again = landing_requests(made, result.cursor).run_requests
     assert [request.partition_key for request in again] == [BATCHES[4]]
     assert again[0].run_key != requests[-1].run_key, "new content is a new run"
+
+
+def write_loans(made: Made, raised_by: float = 0.0) -> dict[str, Any]:
+    rows = [{**row, "income": row["income"] + raised_by} for batch in BATCHES[:3] for row in made_rows(batch)]
+    write_table(f"sqlite:///{made.incoming}/loans.db", "loans", arrow(rows))
+    return {"kind": "table", "url": f"sqlite:///{made.incoming}/loans.db", "table": "loans", "provenance": PROVENANCE}
+
+
+def test_a_table_is_asked_once_a_day_for_what_has_not_come_and_read_again_on_every_run(made: Made) -> None:
+    declare(made, {"production": write_loans(made)})
+    made.aims("run", "loans", BATCHES[2])
+    judged = site().register.last("batch.judged", f"loans/{BATCHES[2]}")
+    assert judged is not None
+    first, second = landing_requests(made).run_requests, landing_requests(made).run_requests
+    assert [request.partition_key for request in first] == list(BATCHES[3:])
+    assert [request.run_key for request in first] == [request.run_key for request in second]
+    assert "nothing new" in made.aims("run", "loans", BATCHES[2]).output
+    write_loans(made, raised_by=1.0)
+    made.aims("run", "loans", BATCHES[2])
+    again = site().register.last("batch.judged", f"loans/{BATCHES[2]}")
+    assert again is not None
+    assert again.body["inputs"]["data"] != judged.body["inputs"]["data"]
+
+
+@pytest.mark.parametrize(
+    ("part", "today", "landed", "asks"),
+    [
+        ("production", "2024-03-31", False, False),
+        ("production", "2024-04-01", False, True),
+        ("production", "2026-01-01", False, True),
+        ("production", "2024-04-01", True, True),
+        ("production", "2024-04-02", True, False),
+        ("outcomes", "2024-05-01", True, True),
+        ("outcomes", "2024-05-02", True, False),
+    ],
+)
+def test_a_landed_table_is_asked_again_while_rows_may_come(
+    made: Made, part: str, today: str, landed: bool, asks: bool
+) -> None:
+    """No days of grace; outcomes count as known 30 days after the end of March."""
+    declaration = load_all(made.systems).sound["loans"]
+    day = dt.date.fromisoformat(today)
+    assert automation._table_may_have_more(declaration, part, BATCHES[2], day, landed=landed) is asks
+
+
+def test_a_source_that_cannot_be_looked_at_hides_no_other(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(automation.LOG, "warning", lambda form, fault: told.append(form % fault))
+    made.send_all()
+    made.aims("run", "loans", BATCHES[2])
+    source = {"kind": "file", "format": "csv", "provenance": PROVENANCE}
+    for path, words in (("${NOWHERE}/{batch}.csv", "variable NOWHERE"), ("s3://bucket/{batch}.csv", "package s3fs")):
+        declare(made, {"outcomes": {**source, "path": path}})
+        made.aims("run", "loans", BATCHES[2], check=1)
+        requests = landing_requests(made).run_requests
+        assert {request.partition_key for request in requests} >= set(BATCHES[3:])
+        assert words in told[-1]
+
+
+def test_an_object_store_is_watched_by_its_listing(made: Made) -> None:
+    made.send_all()
+    source = {"kind": "file", "path": f"{made.incoming.as_uri()}/{{batch}}.csv", "format": "csv"}
+    declare(made, {"production": {**source, "provenance": PROVENANCE}})
+    made.aims("run", "loans", BATCHES[2])
+    requests = landing_requests(made).run_requests
+    assert [request.partition_key for request in requests] == list(BATCHES[3:])
+    assert "nothing new" in made.aims("run", "loans", BATCHES[2]).output
+    made.send(BATCHES[2], rows=250)
+    again = landing_requests(made).run_requests
+    assert [request.partition_key for request in again] == list(BATCHES[2:])
 
 
 def test_the_watchdog_enters_absent_batches_once_and_tells_of_them(
