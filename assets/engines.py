@@ -54,7 +54,8 @@ def connected(engine: Engine, spill: Path) -> Any:
 
     if engine.kind == "spark":
         return ibis.pyspark.connect(_spark(engine.master or "local[*]", str(spill)))
-    backend = ibis.duckdb.connect(temp_directory=str(spill))
+    backend = ibis.duckdb.connect(temp_directory=str(spill), autoinstall_known_extensions=False)
+    backend.con.execute("SET TimeZone = 'UTC'")
     limit = os.environ.get("AIMS_MEMORY")
     if limit:
         try:

@@ -20,8 +20,8 @@ from typing import Literal
 
 import duckdb
 
-from assets.engine import kind_of, quoted_path
 from assets.lake import sha256_of
+from assets.landing_sql import kind_of, quoted_path
 from assets.refusals import Held, NotArrived
 
 Format = Literal["csv", "parquet", "arrow"]

@@ -14,9 +14,9 @@ from typing import Any
 
 import duckdb
 
-from assets.engine import engine, quoted_name, quoted_path, unreadable, write_parquet
 from assets.home import Site
 from assets.lake import keep_file, verified
+from assets.landing_sql import engine, quoted_name, quoted_path, unreadable, write_parquet
 from assets.reading import Reader, wanted_columns
 from assets.refusals import Held, NotArrived
 from assets.sources import address_of, open_source, scratch

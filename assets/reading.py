@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from assets.engine import kind_of, quoted_name, quoted_text, unreadable
+from assets.landing_sql import kind_of, quoted_name, quoted_text, unreadable
 from assets.refusals import Held
 from assets.sources import Opened
 from checks.rules import DUCKDB_TYPES
