@@ -14,10 +14,11 @@ import dagster as dg
 from assets.acquisition import AcquisitionFault
 from assets.checking import Checked, land_and_check
 from assets.home import Site, home
-from assets.judging import judge_batch, review_window, write_report
+from assets.judging import judge_batch, write_report
 from assets.landing import Held, NotArrived, batch_part
 from assets.reference import freeze_reference, reference_profile
 from assets.training import train
+from assets.windows import judge_windows, review_window, window_ending_with
 from checks.results import as_check_result, data_check
 from governance import periods
 from governance.declarations import Declaration
@@ -229,6 +230,7 @@ def _measured(declaration: Declaration) -> dg.AssetsDefinition:
         site, batch = here(context), _known_batch(declaration, context.partition_key)
         with _one_line():
             body = judge_batch(declaration, batch, site)
+            windows = judge_windows(declaration, batch, site)
         inputs = body["inputs"]
         yield dg.MaterializeResult(
             asset_key=specs[0].key,
@@ -241,14 +243,21 @@ def _measured(declaration: Declaration) -> dg.AssetsDefinition:
                 "measurements": body["measurements"],
                 "verdicts": body["verdicts"],
                 "results": body["results"],
+                "windows": ", ".join(windows) or "none judged anew",
             },
         )
-        rows = site.register.verdicts(system=declaration.id, batch=batch)
+        rows = site.register.verdicts(system=declaration.id)
         in_reference = periods.part_of(declaration.system, batch) == "reference"
         for criterion in declaration.assessment.criteria:
-            mine = [row for row in rows if row["criterion"] == criterion.id]
+            judged = batch
+            if criterion.window != "batch":
+                judged = window_ending_with(declaration, batch, criterion.window) or ""
+            mine = [row for row in rows if row["criterion"] == criterion.id and row["batch"] == judged]
             if in_reference:
                 why = "not judged: the batch belongs to the reference period"
+                yield data_check(specs[1].key, criterion.id, None, why)
+            elif criterion.window != "batch" and not mine:
+                why = f"not judged: no complete window ({criterion.window}) ends with this batch"
                 yield data_check(specs[1].key, criterion.id, None, why)
             else:
                 yield as_check_result(specs[1].key, criterion, mine)

@@ -1,4 +1,4 @@
-"""Profiles, measures and judges what was landed, and keeps all of it; the page about it; the window over all of it.
+"""Profiles, measures and judges what was landed, and keeps all of it; and the page about it.
 
 Every step may be repeated: what is already kept under the same inputs is not written again, and what a killed run
 left undone is done by the next one.
@@ -7,11 +7,9 @@ left undone is done by the next one.
 from __future__ import annotations
 
 import datetime as dt
-import functools
-import operator
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from assets.checking import settled
 from assets.code import code_digest
@@ -23,9 +21,11 @@ from assets.profiles import has_profile, keep_profile, read_profile
 from assets.reference import entity_key, reference_profile
 from assets.sources import is_unchanged
 from governance import periods
+from governance.assessment import Criterion
 from governance.declarations import Declaration
 from governance.records import Measurement, Verdict
 from governance.register import Judgement
+from governance.system import Window
 
 if TYPE_CHECKING:
     from monitors.levels import Contrast
@@ -53,7 +53,9 @@ def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, A
         return last.body
     profile = _profile(reference, landing, outcomes, declaration, site)
     inputs["profile"] = keep_profile(site.home.profiles, profile)
-    judgement = _judge(declaration, batch, profile, reference, inputs, site)
+    in_reference = periods.part_of(declaration.system, batch) == "reference"
+    criteria = () if in_reference else criteria_of(declaration, "batch")
+    judgement = judgement_of(declaration, batch, profile, None if in_reference else reference, criteria, inputs, site)
     site.register.keep(judgement, at=site.at)
     event = site.register.last("batch.judged", subject)
     assert event is not None
@@ -152,25 +154,6 @@ def _landed_from_the_same(declaration: Declaration, batch: str, part: Part, site
     return str(came.body["digest"]) if same and is_unchanged(declaration, part, batch, came.body["observed"]) else None
 
 
-def review_window(declaration: Declaration, site: Site) -> str | None:
-    """Measures everything judged so far as one window, from merged profiles. Returns the window's name."""
-    judged = site.register.judged_batches(declaration.id)
-    batches = [batch for batch in periods.all_batches(declaration.system) if batch in judged]
-    if not batches:
-        return None
-    digests = {batch: judged[batch].body["inputs"]["profile"] for batch in batches}
-    parts = [read_profile(site.home.profiles, digest) for digest in digests.values()]
-    current = reference_profile(declaration, site).grid.digest
-    if {part.grid.digest for part in parts} != {current}:
-        return None
-    whole = functools.reduce(operator.add, parts)
-    window = f"{batches[0]}/{periods.end_of(declaration.system, batches[-1])}"
-    inputs: dict[str, str | None] = {f"profile {batch}": digest for batch, digest in digests.items()}
-    inputs |= {"code": code_digest(), "profile": keep_profile(site.home.profiles, whole)}
-    site.register.keep(_judge(declaration, window, whole, None, inputs, site), at=site.at)
-    return window
-
-
 def _with_owners(assessment: dict[str, Any] | None) -> dict[str, Any] | None:
     """The assessment as it was quoted, with criterion → owner beside it, as the page shows it."""
     if assessment is None:
@@ -206,39 +189,43 @@ def _inputs(
         "reference": reference,
         "system": declaration.digests["system.yaml"],
         "assessment": declaration.assessment_digest if declaration.is_approved else None,
-        "labels": "mature" if _is_mature(declaration, batch, site) else "immature",
+        "labels": "mature" if is_mature(declaration, batch, site) else "immature",
         "code": code_digest(),
         "profile": None,
     }
 
 
-def _is_mature(declaration: Declaration, batch: str, site: Site) -> bool:
+def is_mature(declaration: Declaration, batch: str, site: Site) -> bool:
+    """Whether the outcomes of this batch can be known by now."""
     known_from = periods.end_of(declaration.system, batch) + dt.timedelta(days=declaration.system.labels.delay_days)
     return known_from <= site.at.date()
 
 
-def _judge(
+def criteria_of(declaration: Declaration, *windows: Window | Literal["batch"]) -> tuple[Criterion, ...]:
+    """What is promised of single batches, or of windows of these kinds; nothing where nobody has approved it."""
+    if not declaration.is_approved:
+        return ()
+    return tuple(criterion for criterion in declaration.assessment.criteria if criterion.window in windows)
+
+
+def judgement_of(
     declaration: Declaration,
     batch: str,
     profile: Profile,
     reference: Profile | None,
+    criteria: tuple[Criterion, ...],
     inputs: dict[str, str | None],
     site: Site,
 ) -> Judgement:
+    """Everything measured of a batch or window, and each of the `criteria` held against it."""
     from monitors.judge import Labels, judge_all
     from monitors.levels import levels_of
     from monitors.measure import measure
 
-    in_reference = "/" in batch or periods.part_of(declaration.system, batch) == "reference"
-    criteria = () if in_reference or not declaration.is_approved else declaration.assessment.criteria
     contrasts = contrasts_for(declaration, profile)
-    found = measure(
-        profile,
-        None if in_reference else reference,
-        contrasts,
-        levels_of(declaration.assessment.criteria, contrasts),
-        seed=profile.digest,
-    )
+    # What nobody approved is still measured, as sure as the criterion would ask.
+    asked = criteria or tuple(c for c in declaration.assessment.criteria if c.window == "batch")
+    found = measure(profile, reference, contrasts, levels_of(asked, contrasts), seed=profile.digest)
     labels = Labels(_coverage(found), inputs.get("labels") == "mature")
     measurements: tuple[Measurement, ...]
     verdicts: tuple[Verdict, ...]
@@ -246,7 +233,7 @@ def _judge(
     return Judgement(
         system=declaration.id,
         batch=batch,
-        reference=reference.digest if reference and not in_reference else "",
+        reference=reference.digest if reference else "",
         as_known_on=site.at.date().isoformat(),
         inputs=inputs,
         measurements=measurements,

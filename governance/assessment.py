@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from governance.system import Identifier, Sha256, Strict, Text
+from governance.system import Identifier, Sha256, Strict, Text, Window
 
 Level = Literal["low", "medium", "high"]
 Direction = Literal["above", "below", "either"]
@@ -98,7 +98,7 @@ class Criterion(Strict):
     direction: Direction
     warn: float | None = None
     limit: float
-    window: Literal["batch"] = "batch"
+    window: Window | Literal["batch"] = "batch"
     min_n: Annotated[int, Field(ge=1)]
     min_label_coverage: Annotated[float, Field(ge=0, le=1)] = 0.95
     evidence: Literal["bound", "point"] = "bound"

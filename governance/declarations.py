@@ -357,6 +357,8 @@ def _criterion_faults(
             yield "columns", f"unknown column {column!r}."
     if criterion.grouping and criterion.grouping not in groupings:
         yield "grouping", f"unknown grouping {criterion.grouping!r}, declared are {sorted(groupings)}."
+    if criterion.window not in ("batch", *system.batches.windows):
+        yield "window", f"{criterion.window!r} is not among batches.windows {list(system.batches.windows)}."
     if criterion.metric == "roc_auc" and not system.the("score"):
         yield "metric", "roc_auc needs a column with the role score."
     if (criterion.needs_labels or criterion.metric == "label_coverage") and not system.the("label"):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 from governance.faults import UsageFault
-from governance.system import Period, System
+from governance.system import Period, System, Window
 
 # Months from the first of one batch to the first of the next.
 _MONTHS: dict[str, int] = {"month": 1, "quarter": 3, "year": 12}
@@ -80,8 +82,48 @@ def end_of(system: System, batch: str) -> dt.date:
 
 
 def label_of(system: System, batch: str) -> str:
-    """The batch's derived label."""
+    """The derived label of a batch, or of a window: `2014Q1`, `2014Q1 to 2014Q3`."""
+    if "/" in batch:
+        start, end = (dt.date.fromisoformat(day) for day in batch.split("/"))
+        last = floor(end - dt.timedelta(days=1), system.batches.period)
+        return f"{label(start, system.batches.period)} to {label(last, system.batches.period)}"
     return label(dt.date.fromisoformat(batch), system.batches.period)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchWindow:
+    """Batches that follow each other, looked at as a whole; `kinds` is how the declaration calls it."""
+
+    kinds: tuple[Window, ...]
+    batches: tuple[str, ...]
+    name: str
+
+
+def windows_holding(system: System, batch: str) -> tuple[BatchWindow, ...]:
+    """Every declared window that the batch belongs to, whole ones only, in order of their ends."""
+    expected = expected_batches(system)
+    if batch not in expected:
+        return ()
+    found: dict[tuple[str, ...], tuple[Window, ...]] = {}
+    for kind in system.batches.windows:
+        for batches in _runs(expected, kind) if isinstance(kind, int) else _stretches(system, expected, kind):
+            if batch in batches:
+                found[batches] = (*found.get(batches, ()), kind)
+    windows = [BatchWindow(kinds, some, f"{some[0]}/{end_of(system, some[-1])}") for some, kinds in found.items()]
+    return tuple(sorted(windows, key=lambda window: window.batches[-1]))
+
+
+def _runs(batches: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+    return (tuple(batches[last - length : last]) for last in range(length, len(batches) + 1))
+
+
+def _stretches(system: System, batches: Sequence[str], period: Period) -> Iterator[tuple[str, ...]]:
+    """Batches by the month, quarter or year in which they begin; only stretches that are expected as a whole."""
+    for start, some in groupby(batches, key=lambda batch: floor(dt.date.fromisoformat(batch), period)):
+        mine = tuple(some)
+        before, after = system.batches.from_ <= start, system.batches.to >= next_start(start, period)
+        if before and after:
+            yield mine
 
 
 def due_batches(system: System, as_of: dt.date) -> tuple[str, ...]:

@@ -190,11 +190,27 @@ class Reference(Span):
     rationale: Text
 
 
+# So many batches that follow each other, or a stretch of the calendar.
+Window = Annotated[int, Field(ge=2, le=366)] | Literal["month", "quarter", "year"]
+_LENGTH = {"day": 1, "week": 7, "month": 28, "quarter": 90, "year": 365}
+
+
 class Batches(Span):
-    """Which batches are expected: without this, the absence of one could not be noticed."""
+    """Which batches are expected: without this, the absence of one could not be noticed.
+
+    `windows` are looked at as a whole beside the single batches: their profiles are sums, and read no row again.
+    """
 
     period: Period
     grace_days: Annotated[int, Field(ge=0)] = 0
+    windows: tuple[Window, ...] = ()
+
+    @model_validator(mode="after")
+    def _windows_are_longer(self) -> Batches:
+        for window in self.windows:
+            if isinstance(window, str) and _LENGTH[window] <= _LENGTH[self.period]:
+                raise ValueError(f"The window {window!r} is no longer than a batch (a {self.period}).")
+        return self
 
 
 class Prediction(Strict):

@@ -1,0 +1,102 @@
+"""Several batches as a whole: their profiles are added, and what is asked of the sum reads no row again.
+
+Declared windows are held against the criteria that name them, once all of their batches have been judged; a batch
+that is restated restates its windows. The window over everything is measured and not judged.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from assets.code import code_digest
+from assets.home import Site
+from assets.judging import criteria_of, is_mature, judgement_of
+from assets.profiles import has_profile, keep_profile, read_profile
+from assets.reference import reference_profile
+from governance import periods
+from governance.declarations import Declaration
+from governance.ledger import Event
+
+if TYPE_CHECKING:
+    from monitors.profile import Profile
+
+
+def judge_windows(declaration: Declaration, batch: str, site: Site) -> tuple[str, ...]:
+    """Judges every declared window that holds the batch and is complete. Returns the names of those judged anew."""
+    windows = periods.windows_holding(declaration.system, batch)
+    if not windows:
+        return ()
+    judged = site.register.judged_batches(declaration.id)
+    reference = reference_profile(declaration, site)
+    # Windows overlap: each profile is read once.
+    read = functools.cache(functools.partial(read_profile, site.home.profiles))
+    done = []
+    for window in windows:
+        profiles = _profiles(window.batches, judged)
+        if profiles is None:
+            continue
+        inputs = {
+            **profiles,
+            "reference": reference.digest,
+            "system": declaration.digests["system.yaml"],
+            "assessment": declaration.assessment_digest if declaration.is_approved else None,
+            "labels": "mature" if is_mature(declaration, window.batches[-1], site) else "immature",
+            "code": code_digest(),
+            "profile": None,
+        }
+        last = judged.get(window.name)
+        if last and {**last.body["inputs"], "profile": None} == inputs and has_profile(site.home.profiles, last.body):
+            continue
+        parts = [read(digest) for digest in profiles.values() if digest]
+        if any(part.grid.digest != reference.grid.digest for part in parts):
+            # Counted before the reference was frozen anew; the batches will be counted again, and then this.
+            continue
+        whole = _sum(parts)
+        inputs["profile"] = keep_profile(site.home.profiles, whole)
+        criteria = criteria_of(declaration, *window.kinds)
+        kept = site.register.keep(
+            judgement_of(declaration, window.name, whole, reference, criteria, inputs, site), at=site.at
+        )
+        done += [window.name] if kept else []
+    return tuple(done)
+
+
+def window_ending_with(declaration: Declaration, batch: str, kind: object) -> str | None:
+    """The name of the window of this kind whose last batch this is."""
+    windows = periods.windows_holding(declaration.system, batch)
+    return next((w.name for w in windows if kind in w.kinds and w.batches[-1] == batch), None)
+
+
+def review_window(declaration: Declaration, site: Site) -> str | None:
+    """Measures everything judged so far, reference included, as one window. Returns the window's name."""
+    judged = site.register.judged_batches(declaration.id)
+    batches = [batch for batch in periods.all_batches(declaration.system) if batch in judged]
+    profiles = _profiles(batches, judged)
+    if not batches or profiles is None:
+        return None
+    parts = [read_profile(site.home.profiles, digest) for digest in profiles.values() if digest]
+    current = reference_profile(declaration, site).grid.digest
+    if {part.grid.digest for part in parts} != {current}:
+        return None
+    whole = _sum(parts)
+    window = f"{batches[0]}/{periods.end_of(declaration.system, batches[-1])}"
+    inputs = profiles | {"code": code_digest(), "profile": keep_profile(site.home.profiles, whole)}
+    site.register.keep(judgement_of(declaration, window, whole, None, (), inputs, site), at=site.at)
+    return window
+
+
+def _profiles(batches: Iterable[str], judged: dict[str, Event]) -> dict[str, str | None] | None:
+    """`profile BATCH` → digest, as the inputs name them; None where one of the batches has not been judged."""
+    found: dict[str, str | None] = {}
+    for batch in batches:
+        if batch not in judged:
+            return None
+        found[f"profile {batch}"] = judged[batch].body["inputs"]["profile"]
+    return found
+
+
+def _sum(parts: list[Profile]) -> Profile:
+    return functools.reduce(operator.add, parts)
