@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SPARK  := $(VENV)/.spark
 
 # Nothing that runs here reports to anybody.
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -23,6 +24,11 @@ $(READY): pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@touch $@
 
+$(SPARK): $(READY) requirements-spark.lock
+	@echo "installing Spark for the tests (once, a minute)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements-spark.lock
+	@touch $@
+
 setup: $(READY)  ## install what is locked, into .venv
 
 data: $(READY)  ## fetch the public data that the shipped systems declare, once
@@ -34,7 +40,7 @@ demo: $(READY)  ## the main job: both shipped systems, from landing to the regis
 up: $(READY)  ## the Dagster pages on http://127.0.0.1:3000
 	@$(BIN)/aims up
 
-test: $(READY) data  ## all tests
+test: $(READY) $(SPARK) data  ## all tests
 	@$(BIN)/python -m pytest
 
 check: $(READY) data lint test  ## everything that must be green: format, lint, types, imports, tests, the graph
@@ -52,10 +58,11 @@ bench: $(READY)  ## what a batch costs, beside the peers on the same files: up t
 bench-full: $(READY)  ## the same with 1e7 and 1e8 rows: 20 GB of disk, about an hour
 	@$(BIN)/python -m benchmarks run --full
 
+LOCK   := $(BIN)/uv pip compile --quiet --universal --no-strip-extras --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 lock: $(READY)  ## resolve pyproject.toml anew, for every platform, with hashes
 	@$(BIN)/python -m pip install --quiet 'uv>=0.9'
-	@$(BIN)/uv pip compile --quiet --universal --no-strip-extras --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--python-version 3.11 --group dev pyproject.toml -o requirements.lock
+	@$(LOCK) --group dev pyproject.toml -o requirements.lock
+	@$(LOCK) --group pyproject.toml:spark -o requirements-spark.lock
 
 clean:  ## forget the environment and the state; the cache of fetched data stays
 	rm -rf $(VENV) .aims

@@ -51,7 +51,7 @@ def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, A
     last = site.register.last("batch.judged", subject)
     if last and {**last.body["inputs"], "profile": None} == inputs and has_profile(site.home.profiles, last.body):
         return last.body
-    profile = _profile(reference, landing, outcomes, declaration, site)
+    profile = profile_of_batch(reference, landing, outcomes, declaration, site)
     inputs["profile"] = keep_profile(site.home.profiles, profile)
     in_reference = periods.part_of(declaration.system, batch) == "reference"
     criteria = () if in_reference else criteria_of(declaration, "batch")
@@ -161,9 +161,10 @@ def _with_owners(assessment: dict[str, Any] | None) -> dict[str, Any] | None:
     return {**assessment, "owners": {name: item["owner"] for name, item in assessment["criteria"].items()}}
 
 
-def _profile(
+def profile_of_batch(
     reference: Profile, landing: Landing, outcomes: Landing | None, declaration: Declaration, site: Site
 ) -> Profile:
+    """Counts of one landed batch, its outcomes joined by their key, on the reference's grid."""
     from monitors.profiling import profile
 
     table = table_of(declaration.system.engine, [landing.path], site.home.spill)

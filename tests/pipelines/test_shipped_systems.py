@@ -338,3 +338,34 @@ def test_the_watchdog_finds_nothing_absent_in_a_whole_home(shipped: Shipped) -> 
     for name in ("compas_recidivism", "ma_employment"):
         found = states(load(ROOT / "data" / "systems" / name), register, dt.date(2026, 1, 1))
         assert {item.state for item in found} == {"judged"}
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java, which is not on this machine")
+@pytest.mark.parametrize("system, batch", [("compas_recidivism", "2014-04-01"), ("ma_employment", "2016-01-01")])
+def test_spark_counts_the_shipped_systems_to_the_last_row(
+    shipped: Shipped, system: str, batch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same declaration with `engine: {kind: spark}` gives the profile whose digest stands in the ledger."""
+    pytest.importorskip("pyspark", reason="Spark is an extra")
+    import dataclasses
+
+    from assets.home import home, site
+    from assets.judging import profile_of_batch
+    from assets.landing import batch_part, landed
+    from assets.reference import reference_profile
+    from governance.declarations import load, systems_folder
+    from governance.system import Engine
+
+    monkeypatch.setenv("AIMS_HOME", str(shipped.home))
+    declared = load(systems_folder() / system)
+    on_spark = dataclasses.replace(
+        declared, system=declared.system.model_copy(update={"engine": Engine(kind="spark", master="local[2]")})
+    )
+    place = site(run="test")
+    landing = landed(declared, batch, batch_part(declared, batch), place)
+    outcomes = landed(declared, batch, "outcomes", place) if declared.system.sources.outcomes else None
+    assert landing is not None
+    found = profile_of_batch(reference_profile(declared, place), landing, outcomes, on_spark, place)
+    judged = home().register().last("batch.judged", f"{system}/{batch}")
+    assert judged is not None
+    assert found.digest == judged.body["inputs"]["profile"]
