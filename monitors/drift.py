@@ -176,21 +176,27 @@ def deal(reference: Counts, current: Counts, alpha: float, rng: np.random.Genera
 
 
 def quadratic_distance(
-    measure: Callable[[np.ndarray, np.ndarray], Any], dealt: Dealt, alpha: float, *, root: bool = False
+    measure: Callable[[np.ndarray, np.ndarray], Any],
+    dealt: Dealt,
+    alpha: float,
+    *,
+    root: bool = False,
+    effect: float = 1.0,
 ) -> Distance:
     """A distance that behaves like a sum of squared share differences (PSI; with `root`, Jensen-Shannon).
 
     Under "nothing changed" such a statistic is about `scale · χ²(df)`; both are fitted to its first two moments
     in replicates, which carries the effect of pseudocounts and sparse bins. Bounds invert the non-central χ²
     test: the truths that the observed value does not contradict. A plain percentile bootstrap would put its
-    lower end above zero even when nothing changed.
+    lower end above zero even when nothing changed. Where `effect` rows are worth one independent row, noise is so
+    much larger (Rao and Scott's first-order correction, `uncertainty.mean_design_effect`).
     """
     power = 2 if root else 1
     value, joined = float(measure(dealt.reference, dealt.current)), dealt.joined()
-    null = _null(measure, power, dealt, alpha)
+    null = _null(measure, power, dealt, alpha, effect)
     low_null, low_value = null, value**power
     if joined is not dealt:
-        low_null = _null(measure, power, joined, alpha) if joined.reference.size > 1 else _NOTHING
+        low_null = _null(measure, power, joined, alpha, effect) if joined.reference.size > 1 else _NOTHING
         low_value = float(measure(joined.reference, joined.current)) ** power
     low = low_null.scale * _least_noncentrality(low_value / low_null.scale, low_null.freedom, alpha)
     high = null.scale * _most_noncentrality(value**power / null.scale, null.freedom, alpha)
@@ -209,8 +215,10 @@ class _Null:
 _NOTHING = _Null(1.0, 1.0, 0.0)
 
 
-def _null(measure: Callable[[np.ndarray, np.ndarray], Any], power: int, dealt: Dealt, alpha: float) -> _Null:
-    drawn = np.asarray(measure(*dealt.replicates)) ** power
+def _null(
+    measure: Callable[[np.ndarray, np.ndarray], Any], power: int, dealt: Dealt, alpha: float, effect: float
+) -> _Null:
+    drawn = effect * np.asarray(measure(*dealt.replicates)) ** power
     mean, variance = float(drawn.mean()), float(drawn.var())
     if variance == 0:
         return _NOTHING
@@ -218,7 +226,9 @@ def _null(measure: Callable[[np.ndarray, np.ndarray], Any], power: int, dealt: D
     return _Null(scale, freedom, max(scale * float(chdtri(freedom, alpha)), float(np.quantile(drawn, 1 - alpha))))
 
 
-def gap_distance(reference: Counts, current: Counts, alpha: float, rng: np.random.Generator) -> Distance:
+def gap_distance(
+    reference: Counts, current: Counts, alpha: float, rng: np.random.Generator, *, effect: float = 1.0
+) -> Distance:
     """Kolmogorov-Smirnov over ordered bins, with bounds from the Dvoretzky-Kiefer-Wolfowitz inequality.
 
     The noise floor comes from replicates: dealt for small samples; from `LARGE` rows on either side from the
@@ -234,8 +244,9 @@ def gap_distance(reference: Counts, current: Counts, alpha: float, rng: np.rando
         null = np.asarray(kolmogorov_smirnov(*deal(reference, current, alpha, rng).replicates))
     else:
         null = _bridge((reference + current) / (n + m), alpha, rng) * math.sqrt((n + m) / n / m)
-    reach = math.sqrt(math.log(4 / alpha) / 2) * (n**-0.5 + m**-0.5)
-    return Distance(value, max(value - reach, 0.0), min(value + reach, 1.0), float(np.quantile(null, 1 - alpha)))
+    reach = math.sqrt(effect * math.log(4 / alpha) / 2) * (n**-0.5 + m**-0.5)
+    floor = math.sqrt(effect) * float(np.quantile(null, 1 - alpha))
+    return Distance(value, max(value - reach, 0.0), min(value + reach, 1.0), floor)
 
 
 def _bridge(shares: np.ndarray, alpha: float, rng: np.random.Generator) -> np.ndarray:

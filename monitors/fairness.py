@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,29 @@ import pandas as pd
 from governance.assessment import GROUP_RATES
 from governance.records import Measurement
 from monitors.levels import Contrast, Levels
-from monitors.performance import DENOMINATORS, NEWCOMBE, hits_of, rate
+from monitors.performance import DENOMINATORS, NEWCOMBE, effect_of, hits_of, rate, worth
 from monitors.profile import UNKNOWN, Counts, Profile
 from monitors.uncertainty import detectable_difference, newcombe, ratio_bounds
 
 SMALLEST_GROUP = 10
-Hits = tuple[int, int]
+
+
+class Hits(NamedTuple):
+    """A rate as counts; `effect` of its rows are worth one independent row."""
+
+    hits: int
+    n: int
+    effect: float = 1.0
+
+    @property
+    def share(self) -> float:
+        """The rate."""
+        return self.hits / self.n
+
+    @property
+    def independent(self) -> tuple[float, float]:
+        """Hits and denominator in independent rows."""
+        return self.hits / self.effect, self.n / self.effect
 
 
 def by_group(profile: Profile, contrasts: Iterable[Contrast], levels: Levels) -> Iterator[Measurement]:
@@ -34,7 +52,7 @@ def by_group(profile: Profile, contrasts: Iterable[Contrast], levels: Levels) ->
         cube = profile.cubes[grouping.name]
         sizes = {group: int(cube[code].sum()) for code, group in enumerate(grouping.groups)}
         listed = [group for group in grouping.groups if sizes[group] or group in grouping.declared]
-        hits = {g: _hits(cube[grouping.groups.index(g)]) for g in listed}
+        hits = {g: _hits(profile, grouping.name, grouping.groups.index(g)) for g in listed}
         values = group_rates(cube, grouping.groups)
         for group in listed:
             yield from _rates_of(grouping.name, group, sizes[group], hits[group], values)
@@ -105,8 +123,9 @@ def _selection() -> object:
     return selection_rate
 
 
-def _hits(cube: Counts) -> dict[str, Hits]:
-    return {metric: hits_of(cube, metric) for metric in GROUP_RATES}
+def _hits(profile: Profile, grouping: str, group: int) -> dict[str, Hits]:
+    cube = profile.cubes[grouping][group]
+    return {metric: Hits(*hits_of(cube, metric), effect_of(profile, metric, grouping, group)) for metric in GROUP_RATES}
 
 
 def _rates_of(
@@ -121,7 +140,9 @@ def _rates_of(
         return
     yield Measurement("rows", float(size), size, "rows", "count", segment=segment)
     for metric in GROUP_RATES:
-        found = rate(metric, *hits[metric], Levels({}).alpha(metric), segment=segment)
+        counted = hits[metric]
+        alpha = Levels({}).alpha(metric)
+        found = rate(metric, counted.hits, counted.n, alpha, segment=segment, effect=counted.effect)
         if found.value is None:
             yield found
             continue
@@ -156,34 +177,34 @@ def _why_undefined(
             return f"undefined ({group!r} does not occur in the reference or the batch)"
         if 0 < sizes[group] < SMALLEST_GROUP:
             return f"withheld: fewer than {SMALLEST_GROUP} people in {group!r}"
-        if hits[group][metric][1] == 0:
+        if hits[group][metric].n == 0:
             return f"undefined (0 {DENOMINATORS[metric]} in {group!r})"
     return None
 
 
 def _smaller(contrast: Contrast, metric: str, hits: dict[str, dict[str, Hits]]) -> int:
-    return min(hits.get(group, {}).get(metric, (0, 0))[1] for group in (contrast.group, contrast.baseline))
+    return min(hits.get(group, {}).get(metric, Hits(0, 0)).n for group in (contrast.group, contrast.baseline))
 
 
 def _difference(metric: str, contrast: Contrast, one: Hits, two: Hits, alpha: float) -> Measurement:
-    low, high = newcombe(*one, *two, alpha)
+    low, high = newcombe(*one.independent, *two.independent, alpha)
     return Measurement(
         metric,
-        one[0] / one[1] - two[0] / two[1],
-        min(one[1], two[1]),
+        one.share - two.share,
+        min(one.n, two.n),
         "share",
-        NEWCOMBE,
+        f"{NEWCOMBE}{worth(one.effect, two.effect)}",
         segment=contrast.segment,
         low=low,
         high=high,
         alpha=alpha,
-        detectable=detectable_difference(*one, *two, alpha),
+        detectable=detectable_difference(*one.independent, *two.independent, alpha),
     )
 
 
 def _ratio(contrast: Contrast, one: Hits, two: Hits, alpha: float) -> Measurement:
-    method, n = "counts; MOVER-R bounds", min(one[1], two[1])
-    if two[0] == 0:
+    method, n = f"counts; MOVER-R bounds{worth(one.effect, two.effect)}", min(one.n, two.n)
+    if two.hits == 0:
         reason = f"undefined (nobody selected in {contrast.baseline!r})"
         return Measurement(
             "selection_rate_ratio",
@@ -195,10 +216,10 @@ def _ratio(contrast: Contrast, one: Hits, two: Hits, alpha: float) -> Measuremen
             alpha=alpha,
             reason=reason,
         )
-    low, high = ratio_bounds(*one, *two, alpha)
+    low, high = ratio_bounds(*one.independent, *two.independent, alpha)
     return Measurement(
         "selection_rate_ratio",
-        (one[0] / one[1]) / (two[0] / two[1]),
+        one.share / two.share,
         n,
         "ratio",
         method,
@@ -206,5 +227,5 @@ def _ratio(contrast: Contrast, one: Hits, two: Hits, alpha: float) -> Measuremen
         low=low,
         high=None if math.isinf(high) else high,
         alpha=alpha,
-        detectable=detectable_difference(*one, *two, alpha) * two[1] / two[0],
+        detectable=detectable_difference(*one.independent, *two.independent, alpha) / two.share,
     )

@@ -301,7 +301,7 @@ def rates_of(
         if metric not in batch:
             continue
         if metric in SHOWN_RATES:
-            moved = change(metric, profiles[1].cube, profiles[0].cube, DEFAULT_ALPHA)
+            moved = change(metric, profiles[1], profiles[0], DEFAULT_ALPHA)
             found.append(RateLook(metric, reference[metric], batch[metric], moved))
             continue
         sides = (reference[metric], batch[metric])

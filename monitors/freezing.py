@@ -35,6 +35,7 @@ from monitors.views import finite, number_of, word_of
 MAX_CATEGORIES = 1000
 MAX_GROUPS = 50
 SAMPLED_ROWS = 200_000
+FEW_VALUES = 20_000
 # Engines that hand over rows in batches, in their order, and need not hold them all.
 _STREAMS = frozenset({"duckdb"})
 
@@ -77,7 +78,10 @@ def freeze(table: ir.Table, shape: Shape, *, entity_key: str = "") -> Grid:
     found = _categories(table, [*words, *(ColumnGrid(name) for name in attributes)], len(words), set(attributes))
     score = [ColumnGrid(shape.score)] if shape.score else []
     edges = _edges(table, [*numbers, *score])
-    columns = [ColumnGrid(grid.name, edges=edges[i].edges, view=grid.view) for i, grid in enumerate(numbers)]
+    columns = [
+        ColumnGrid(grid.name, edges=edges[i].edges, view=grid.view, discrete=edges[i].discrete)
+        for i, grid in enumerate(numbers)
+    ]
     columns += [ColumnGrid(grid.name, categories=found[i], view=grid.view) for i, grid in enumerate(words)]
     groups = dict(zip(attributes, found[len(words) :], strict=True))
     return Grid(
@@ -103,6 +107,12 @@ class _Edges:
 
     edges: tuple[float, ...]
     sample: np.ndarray
+
+    @property
+    def discrete(self) -> bool:
+        """Whether values repeat so much that to count each is less work than to find its bin."""
+        distinct = np.unique(self.sample).size
+        return distinct <= FINE_BINS or distinct <= min(FEW_VALUES, self.sample.size // RARE)
 
 
 def _categories(

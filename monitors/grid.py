@@ -35,13 +35,15 @@ class ColumnGrid:
     """Bins of one column, or of one view of it.
 
     Numeric: bin `i` holds `edges[i-1] < x <= edges[i]`, the first and last bins are open; then follow counts of
-    NULL, NaN, +inf and -inf. Categorical: one bin per category, then `(other)` and `(missing)`.
+    NULL, NaN, +inf and -inf. Categorical: one bin per category, then `(other)` and `(missing)`. A discrete column
+    is a numeric one whose values repeat, in the reference, so much that each is counted before it is put in a bin.
     """
 
     name: str
     edges: tuple[float, ...] = ()
     categories: tuple[str, ...] = ()
     view: View = "value"
+    discrete: bool = False
 
     @property
     def source(self) -> str:
@@ -161,7 +163,7 @@ def grid_of(plain: dict[str, Any]) -> Grid:
     score = plain["score"]
     return Grid(
         columns=tuple(
-            ColumnGrid(c["name"], tuple(map(float, c["edges"])), tuple(c["categories"]), c["view"])
+            ColumnGrid(c["name"], tuple(map(float, c["edges"])), tuple(c["categories"]), c["view"], c["discrete"])
             for c in plain["columns"]
         ),
         score=ScoreGrid(tuple(map(float, score["values"])), float(score["low"]), float(score["high"]), score["bins"])

@@ -10,6 +10,7 @@ from governance.records import Measurement
 from monitors import distinct, drift, fairness, performance
 from monitors.levels import Contrast, Levels
 from monitors.profile import Counts, Profile
+from monitors.uncertainty import mean_design_effect
 
 _FITTED = f"noise floor and bounds from χ² fitted to ≥{drift.MIN_REPLICATES} replicates"
 _UNITS = {
@@ -73,26 +74,40 @@ def _drift(
     old, new = drift.shares_of(before, bins), drift.shares_of(now, bins)
     used = (old + new) > 0
     old, new = old[used], new[used]
+    effect = _effect(name, current, reference)
+    dependent = performance.worth(effect)
     alphas = {metric: levels.alpha(metric, name) for metric in ("psi", "jensen_shannon")}
     dealt = drift.deal(old, new, min(alphas.values()), rng)
     for metric, unit, method in (
-        ("psi", "nats", f"{old.size} bins, pseudocount {drift.PSEUDOCOUNT}; {_FITTED}"),
-        ("jensen_shannon", "distance", f"{old.size} bins, base 2; {_FITTED}"),
+        ("psi", "nats", f"{old.size} bins, pseudocount {drift.PSEUDOCOUNT}; {_FITTED}{dependent}"),
+        ("jensen_shannon", "distance", f"{old.size} bins, base 2; {_FITTED}{dependent}"),
     ):
         function = drift.psi if metric == "psi" else drift.jensen_shannon
-        distance = drift.quadratic_distance(function, dealt, alphas[metric], root=metric == "jensen_shannon")
+        distance = drift.quadratic_distance(
+            function, dealt, alphas[metric], root=metric == "jensen_shannon", effect=effect
+        )
         yield _as_measurement(metric, name, distance, old, new, unit, method, alphas[metric])
     if grid.is_numeric:
-        yield _ks(name, before[:-4], now[:-4], levels.alpha("ks", name), rng)
+        yield _ks(name, before[:-4], now[:-4], levels.alpha("ks", name), rng, effect)
 
 
-def _ks(name: str, before: Counts, now: Counts, alpha: float, rng: np.random.Generator) -> Measurement:
+def _effect(name: str, current: Profile, reference: Profile) -> float:
+    """How many rows of entities are worth one, over both sides: the larger sample says less about the distance."""
+    effects, rows = [], []
+    for side in (reference, current):
+        counts = side.clusters.columns.get(name) if side.clusters else None
+        effects.append(1.0 if counts is None else mean_design_effect(counts))
+        rows.append(float(side.columns[name].sum()))
+    return (effects[0] / rows[0] + effects[1] / rows[1]) / (1 / rows[0] + 1 / rows[1])
+
+
+def _ks(name: str, before: Counts, now: Counts, alpha: float, rng: np.random.Generator, effect: float) -> Measurement:
     if not before.sum() or not now.sum():
         side = "batch" if not now.sum() else "reference"
         return Measurement("ks", None, 0, "share", "", column=name, reason=f"undefined (0 finite values in the {side})")
-    distance = drift.gap_distance(before, now, alpha, rng)
+    distance = drift.gap_distance(before, now, alpha, rng, effect=effect)
     largest = before.max() / before.sum()
-    method = f"{before.size} bins, within {largest:.3g} of the exact one; DKW bounds"
+    method = f"{before.size} bins, within {largest:.3g} of the exact one; DKW bounds{performance.worth(effect)}"
     return _as_measurement("ks", name, distance, before, now, "share", method, alpha)
 
 

@@ -4,42 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from governance.records import Measurement
-from monitors.grid import ScoreGrid
+from monitors.grid import ENTITY_BUCKETS, ScoreGrid
 from monitors.levels import Levels
 from monitors.profile import NEGATIVE, POSITIVE, UNKNOWN, Counts, Profile
-from monitors.uncertainty import auc_with_bounds, detectable_difference, newcombe, wilson
+from monitors.uncertainty import auc_with_bounds, design_effect, detectable_difference, newcombe, wilson
 
 WILSON = "counts; Wilson score bounds"
 NEWCOMBE = "counts; Newcombe hybrid score bounds (method 10)"
 
 
-@dataclass(frozen=True, slots=True)
-class Confusion:
-    """Rows by outcome and prediction, both known."""
-
-    tn: int
-    fp: int
-    fn: int
-    tp: int
-
-    def rate(self, metric: str) -> tuple[int, int]:
-        """Hits and denominator of a rate by name."""
-        tn, fp, fn, tp = self.tn, self.fp, self.fn, self.tp
-        return {
-            "accuracy": (tn + tp, tn + fp + fn + tp),
-            "precision": (tp, tp + fp),
-            "true_positive_rate": (tp, tp + fn),
-            "false_positive_rate": (fp, fp + tn),
-            "false_negative_rate": (fn, fn + tp),
-            "f1": (2 * tp, 2 * tp + fp + fn),
-        }[metric]
-
-
+CONFUSION = {
+    "true_negatives": (NEGATIVE, NEGATIVE),
+    "false_positives": (NEGATIVE, POSITIVE),
+    "false_negatives": (POSITIVE, NEGATIVE),
+    "true_positives": (POSITIVE, POSITIVE),
+}
 CONFUSION_RATES = (
     "accuracy",
     "precision",
@@ -59,42 +42,63 @@ DENOMINATORS = {
 }
 
 
-def confusion_of(cube: Counts) -> Confusion:
-    """The confusion matrix of a cube of shape (3 labels, 3 predictions, score bins)."""
-    table = cube.sum(axis=-1)
-    return Confusion(
-        int(table[NEGATIVE, NEGATIVE]),
-        int(table[NEGATIVE, POSITIVE]),
-        int(table[POSITIVE, NEGATIVE]),
-        int(table[POSITIVE, POSITIVE]),
-    )
+def hits_in(table: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Hits and denominator of a rate: of outcomes, of predictions, or of where both are known.
+
+    Parameters
+    ----------
+    table : int array of shape (..., 3 labels, 3 predictions)
+
+    Returns
+    -------
+    two int arrays of shape (...)
+    """
+    by_label, by_prediction = table.sum(axis=-1), table.sum(axis=-2)
+    if metric == "outcome_rate":
+        return by_label[..., POSITIVE], by_label[..., :UNKNOWN].sum(axis=-1)
+    if metric == "selection_rate":
+        return by_prediction[..., POSITIVE], by_prediction[..., :UNKNOWN].sum(axis=-1)
+    if metric == "label_coverage":
+        return by_label[..., :UNKNOWN].sum(axis=-1), by_label.sum(axis=-1)
+    tn, fp = table[..., NEGATIVE, NEGATIVE], table[..., NEGATIVE, POSITIVE]
+    fn, tp = table[..., POSITIVE, NEGATIVE], table[..., POSITIVE, POSITIVE]
+    return {
+        "accuracy": (tn + tp, tn + fp + fn + tp),
+        "precision": (tp, tp + fp),
+        "true_positive_rate": (tp, tp + fn),
+        "false_positive_rate": (fp, fp + tn),
+        "false_negative_rate": (fn, fn + tp),
+        "f1": (2 * tp, 2 * tp + fp + fn),
+    }[metric]
 
 
 def hits_of(cube: Counts, metric: str) -> tuple[int, int]:
-    """Hits and denominator of a rate: of outcomes, of predictions, or of where both are known."""
-    by_label, by_prediction = cube.sum(axis=(1, 2)), cube.sum(axis=(0, 2))
-    if metric == "outcome_rate":
-        return int(by_label[POSITIVE]), int(by_label[:UNKNOWN].sum())
-    if metric == "selection_rate":
-        return int(by_prediction[POSITIVE]), int(by_prediction[:UNKNOWN].sum())
-    if metric == "label_coverage":
-        return int(by_label[:UNKNOWN].sum()), int(by_label.sum())
-    return confusion_of(cube).rate(metric)
+    """Hits and denominator of a rate in a cube of shape (3 labels, 3 predictions, score bins)."""
+    hits, n = hits_in(cube.sum(axis=-1), metric)
+    return int(hits), int(n)
+
+
+def effect_of(profile: Profile, metric: str, grouping: str = "", group: int = 0) -> float:
+    """How many rows it takes to learn of this rate what one independent row would tell; 1 without entities."""
+    if profile.clusters is None:
+        return 1.0
+    table = profile.clusters.cubes[grouping].reshape(ENTITY_BUCKETS, -1, 3, 3)[:, group]
+    return design_effect(*hits_in(table, metric))
 
 
 def overall(profile: Profile, reference: Profile | None, levels: Levels) -> Iterator[Measurement]:
     """Every measurement about all rows of the batch."""
     yield Measurement("rows", float(profile.rows), profile.rows, "rows", "count")
-    for name in ("tn", "fp", "fn", "tp"):
-        count = getattr(confusion_of(profile.cube), name)
-        spelt = {"t": "true", "f": "false"}[name[0]] + {"n": "_negatives", "p": "_positives"}[name[1]]
-        yield Measurement(spelt, float(count), profile.rows, "rows", "count")
+    table = profile.cube.sum(axis=-1)
+    for name, (label, prediction) in CONFUSION.items():
+        yield Measurement(name, float(table[label, prediction]), profile.rows, "rows", "count")
     for metric in ("label_coverage", "outcome_rate", "selection_rate", *CONFUSION_RATES):
-        yield rate(metric, *hits_of(profile.cube, metric), levels.alpha(metric))
+        effect = effect_of(profile, metric)
+        yield rate(metric, *hits_of(profile.cube, metric), levels.alpha(metric), effect=effect)
     yield f1(profile.cube)
     if reference is not None:
         for metric in ("outcome_rate", "selection_rate"):
-            yield change(metric, profile.cube, reference.cube, levels.alpha(f"{metric}_change"))
+            yield change(metric, profile, reference, levels.alpha(f"{metric}_change"))
     if profile.grid.score is not None:
         yield auc(profile.cube, profile.grid.score, levels.alpha("roc_auc"))
         if profile.grid.score.bins and (profile.grid.score.low, profile.grid.score.high) == (0.0, 1.0):
@@ -102,9 +106,16 @@ def overall(profile: Profile, reference: Profile | None, levels: Levels) -> Iter
 
 
 def rate(
-    metric: str, hits: int, n: int, alpha: float, *, column: str | None = None, segment: str | None = None
+    metric: str,
+    hits: int,
+    n: int,
+    alpha: float,
+    *,
+    column: str | None = None,
+    segment: str | None = None,
+    effect: float = 1.0,
 ) -> Measurement:
-    """A rate with its bounds, or the reason why it is undefined."""
+    """A rate with its bounds, or the reason why it is undefined. `effect` rows are worth one independent row."""
     if n == 0:
         what = DENOMINATORS.get(metric, "rows")
         return Measurement(
@@ -118,32 +129,41 @@ def rate(
             column=column,
             segment=segment,
         )
-    low, high = wilson(hits, n, alpha)
+    low, high = wilson(hits / effect, n / effect, alpha)
+    method = f"{WILSON}{worth(effect)}"
     return Measurement(
-        metric, hits / n, n, "share", WILSON, low=low, high=high, alpha=alpha, column=column, segment=segment
+        metric, hits / n, n, "share", method, low=low, high=high, alpha=alpha, column=column, segment=segment
     )
+
+
+def worth(*effects: float) -> str:
+    """What a method says of rows that depend on each other; nothing where they do not."""
+    largest = max(effects)
+    return f"; {largest:.3g} rows of entities worth one" if largest > 1 else ""
 
 
 def f1(cube: Counts) -> Measurement:
     """Harmonic mean of precision and recall, as an observation without bounds."""
-    hits, n = confusion_of(cube).rate("f1")
+    hits, n = hits_of(cube, "f1")
     if n == 0:
         return Measurement("f1", None, 0, "share", "counts", reason=f"undefined (0 {DENOMINATORS['f1']})")
     return Measurement("f1", hits / n, n, "share", "counts")
 
 
-def change(metric: str, current: Counts, reference: Counts, alpha: float) -> Measurement:
+def change(metric: str, current: Profile, reference: Profile, alpha: float) -> Measurement:
     """How far a rate has moved from the reference's."""
-    (hits, n), (before, m) = hits_of(current, metric), hits_of(reference, metric)
+    (hits, n), (before, m) = hits_of(current.cube, metric), hits_of(reference.cube, metric)
     name = f"{metric}_change"
     if n == 0 or m == 0:
         side = "batch" if n == 0 else "reference"
         reason = f"undefined (0 {DENOMINATORS[metric]} in the {side})"
         return Measurement(name, None, 0, "share", NEWCOMBE, reason=reason, alpha=alpha)
-    low, high = newcombe(hits, n, before, m, alpha)
-    seen = detectable_difference(hits, n, before, m, alpha)
+    one, other = effect_of(current, metric), effect_of(reference, metric)
+    independent = hits / one, n / one, before / other, m / other
+    low, high = newcombe(*independent, alpha)
+    seen, method = detectable_difference(*independent, alpha), f"{NEWCOMBE}{worth(one, other)}"
     return Measurement(
-        name, hits / n - before / m, min(n, m), "share", NEWCOMBE, low=low, high=high, alpha=alpha, detectable=seen
+        name, hits / n - before / m, min(n, m), "share", method, low=low, high=high, alpha=alpha, detectable=seen
     )
 
 

@@ -30,7 +30,9 @@ def _counts_by_edge(value: dt.float64, edges: dt.Array(dt.float64)) -> dt.Map(dt
     """DuckDB's binned histogram: upper edge to rows, infinity for what lies above the last edge."""
 
 
-Item = TypeVar("Item")
+Item = ColumnGrid | GroupGrid
+Moments = tuple[int, float, float]
+Thing = TypeVar("Thing")
 # Engines with an aggregate that counts by edges; on others the bin of every row is worked out and tallied.
 _COUNTS_BY_EDGE = frozenset({"duckdb"})
 
@@ -49,17 +51,20 @@ def profile(table: ir.Table, grid: Grid, *, entity_key: str = "") -> Profile:
     present = set(table.columns)
     table = table.mutate(**{name: ibis.null("string") for name in sorted(_roles(grid) - present)})
     columns = [column for column in grid.columns if column.source in present]
-    rows, numbers = _numbers(table, [column for column in columns if column.is_numeric])
     tallied = _tallied(table, grid, columns)
-    nothing = {column.name: np.zeros(column.size, dtype=np.int64) for column in grid.columns}
-    counts = {**nothing, **tallied.counts, **{name: found.counts for name, found in numbers.items() if found.binned}}
-    for name, found in numbers.items():
+    numbers = [column for column in columns if column.is_numeric and column.name not in tallied.moments]
+    rows, measured = _numbers(table, numbers)
+    counts = {column.name: np.zeros(column.size, dtype=np.int64) for column in grid.columns} | tallied.counts
+    for name, found in measured.items():
+        counts[name] = found.counts if found.binned else counts[name]
         counts[name][-4:] = found.counts[-4:]
+    moments = {c.name: (0, 0.0, 0.0) for c in grid.columns if c.is_numeric}
+    moments |= tallied.moments | {name: found.moments for name, found in measured.items()}
     return Profile(
         grid,
         rows,
-        {name: counts[name] for name in nothing},
-        {c.name: numbers[c.name].moments if c.name in numbers else (0, 0.0, 0.0) for c in grid.columns if c.is_numeric},
+        counts,
+        moments,
         _all_cubes(grid, tallied.cubes),
         tallied.sketches,
         clusters.count(table, grid, columns, entity_key) if grid.entity in present else None,
@@ -72,7 +77,7 @@ def _roles(grid: Grid) -> set[str]:
     return attributes | {name for name in (grid.label, grid.prediction, grid.score_column) if name is not None}
 
 
-def _some_at_once(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+def _some_at_once(items: Sequence[Thing]) -> Iterator[Sequence[Thing]]:
     return (items[start : start + AT_ONCE] for start in range(0, len(items), AT_ONCE))
 
 
@@ -81,7 +86,7 @@ class _Number:
     """Counts of a numeric column; without `binned` only those of NULL, NaN and the infinities."""
 
     counts: Counts
-    moments: tuple[int, float, float]
+    moments: Moments
     binned: bool
 
 
@@ -140,35 +145,63 @@ def _number(answer: Mapping[str, Any], i: int, column: ColumnGrid, rows: int) ->
 
 @dataclass(frozen=True, slots=True)
 class _Tallied:
+    """What words, cells and few-valued numbers came to; `moments` only of numbers that were tallied."""
+
     counts: dict[str, Counts]
+    moments: dict[str, Moments]
     sketches: dict[str, distinct.Registers]
     cubes: dict[str, Counts]
 
 
 def _tallied(table: ir.Table, grid: Grid, columns: Sequence[ColumnGrid]) -> _Tallied:
-    """Counts of words, of outcome cubes, and of bins where the engine has no aggregate for them."""
+    """Counts of words, of outcome cubes, of numbers with few values, and of bins where no aggregate counts them."""
     binned = table.get_backend().name in _COUNTS_BY_EDGE
-    wanted: list[ColumnGrid | GroupGrid] = [*_finest(grid)]
-    wanted += [column for column in columns if not (column.is_numeric and binned)]
-    found = _Tallied({}, {}, {})
+    wanted: list[Item] = [*_finest(grid)]
+    wanted += [column for column in columns if not column.is_numeric or column.discrete or not binned]
+    found = _Tallied({}, {}, {}, {})
     for some in _some_at_once(wanted):
-        worded = [item for item in some if isinstance(item, ColumnGrid) and not item.is_numeric]
-        coded = [item for item in some if not (isinstance(item, ColumnGrid) and not item.is_numeric)]
-        words = [word_of(table, column) for column in worded]
-        tallied = tally(table, words, [_code(table, grid, item) for item in coded])
-        rows = known_or_sketched(tallied, [column.categories for column in worded])
-        for part, item in enumerate((*worded, *coded)):
-            _take_in(found, grid, item, rows.filter(pc.equal(rows["part"], part)))
+        rows = _asked_of(table, grid, some, [item for item in some if _is_few(item)])
+        if rows is None:
+            # Some number has taken to having many values: it is counted into bins like any other.
+            kept = [item for item in some if not (_is_few(item) and binned)]
+            rows = _asked_of(table, grid, kept, [])
+        for item, mine in rows or ():
+            _take_in(found, grid, item, mine)
     return found
 
 
-def _code(table: ir.Table, grid: Grid, item: ColumnGrid | GroupGrid) -> ir.Value:
+def _is_few(item: Item) -> bool:
+    return isinstance(item, ColumnGrid) and item.discrete
+
+
+def _asked_of(
+    table: ir.Table, grid: Grid, items: Sequence[Item], few: Sequence[Item]
+) -> list[tuple[Item, pa.Table]] | None:
+    """Each item with its rows of one tally; `few` are tallied by value."""
+    worded = [item for item in items if isinstance(item, ColumnGrid) and not item.is_numeric]
+    coded = [item for item in items if item not in worded and item not in few]
+    tallied = tally(
+        table,
+        [word_of(table, column) for column in worded],
+        [_code(table, grid, item) for item in coded],
+        [number(number_of(table, item)) for item in few if isinstance(item, ColumnGrid)],
+    )
+    rows = known_or_sketched(tallied, [column.categories for column in worded])
+    if rows is None:
+        return None
+    return [(item, rows.filter(pc.equal(rows["part"], part))) for part, item in enumerate((*worded, *coded, *few))]
+
+
+def _code(table: ir.Table, grid: Grid, item: Item) -> ir.Value:
     if isinstance(item, GroupGrid):
         return cube_code(table, grid, item)
     return bin_of(finite(number_of(table, item)), item.edges)
 
 
-def _take_in(found: _Tallied, grid: Grid, item: ColumnGrid | GroupGrid, rows: pa.Table) -> None:
+def _take_in(found: _Tallied, grid: Grid, item: Item, rows: pa.Table) -> None:
+    if isinstance(item, ColumnGrid) and rows["number"].null_count < rows.num_rows:
+        found.counts[item.name], found.moments[item.name] = _by_value(item, rows)
+        return
     coded = rows.filter(rows["code"].is_valid())
     codes, n = coded["code"].to_numpy(), coded["n"].to_numpy()
     size = item.size if isinstance(item, ColumnGrid) else len(item.groups) * 9 * grid.score_size
@@ -183,6 +216,20 @@ def _take_in(found: _Tallied, grid: Grid, item: ColumnGrid | GroupGrid, rows: pa
         counts[-2:] = pc.sum(strange["n"]).as_py() or 0, int(pc.sum(rows["n"]).as_py() or 0)
         counts[-1] -= counts[:-1].sum()
         found.sketches[item.name] = distinct.registers_of(strange["register"].to_pylist(), strange["rest"].to_pylist())
+
+
+def _by_value(column: ColumnGrid, rows: pa.Table) -> tuple[Counts, Moments]:
+    """Counts and moments of a number from the rows of each of its values."""
+    n, valid = rows["n"].to_numpy(), rows["number"].is_valid().to_numpy()
+    values = rows["number"].to_numpy(zero_copy_only=False)
+    finite_ones = valid & np.isfinite(values)
+    x, rows_of_x = values[finite_ones], n[finite_ones]
+    counts = np.zeros(column.size, dtype=np.int64)
+    np.add.at(counts, np.searchsorted(column.edges, x), rows_of_x)
+    apart = (~valid, valid & np.isnan(values), valid & (values == np.inf), valid & (values == -np.inf))
+    counts[-4:] = [n[those].sum() for those in apart]
+    with np.errstate(over="ignore"):
+        return counts, (int(rows_of_x.sum()), float((x * rows_of_x).sum()), float((x * x * rows_of_x).sum()))
 
 
 def _finest(grid: Grid) -> tuple[GroupGrid, ...]:

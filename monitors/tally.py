@@ -16,29 +16,34 @@ from monitors import distinct
 
 # Columns in one statement: an engine plans a few dozen well, and thousands slowly.
 AT_ONCE = 48
+# What a tally may bring back: more than the words and cells of any grid, and far less than a batch.
+MOST_ROWS = 2_000_000
 
 Registers = distinct.Registers
 
 
-def tally(table: ir.Table, words: Sequence[ir.Value], codes: Sequence[ir.Value]) -> ir.Table:
-    """Rows of each word and each code, as a table of (part, word, code, n).
+def tally(
+    table: ir.Table, words: Sequence[ir.Value], codes: Sequence[ir.Value] = (), numbers: Sequence[ir.Value] = ()
+) -> ir.Table:
+    """Rows of each word, code and number, as a table of (part, word, code, number, n).
 
     Parameters
     ----------
-    words, codes : sequences of string and of int64 expressions over `table`
-        `part` is the index in `words`, then in `codes`; `word` or `code` is the value, NULL where that was NULL.
+    words, codes, numbers : sequences of string, int64 and float64 expressions over `table`
+        `part` is the index in `words`, then in `codes`, then in `numbers`; the value is NULL where it was NULL.
     """
-    names = [f"w{i}" for i in range(len(words))] + [f"k{i}" for i in range(len(codes))]
-    projected = table.select(**dict(zip(names, (*words, *codes), strict=True)))
+    kinds = (("w", words), ("k", codes), ("x", numbers))
+    names = [f"{letter}{i}" for letter, values in kinds for i in range(len(values))]
+    projected = table.select(**dict(zip(names, (*words, *codes, *numbers), strict=True)))
     engine = table.get_backend()
     parts = " ".join(f"WHEN GROUPING({name}) = 0 THEN {i}" for i, name in enumerate(names))
-    word, code = _first(names, "w", "VARCHAR(1)"), _first(names, "k", "BIGINT")
+    word, code, number = _first(names, "w", "VARCHAR(1)"), _first(names, "k", "BIGINT"), _first(names, "x", "DOUBLE")
     sets = ", ".join(f"({name})" for name in names)
     query = (
-        f"SELECT CASE {parts} END AS part, {word} AS word, {code} AS code, count(*) AS n "
+        f"SELECT CASE {parts} END AS part, {word} AS word, {code} AS code, {number} AS number, count(*) AS n "
         f"FROM ({engine.compile(projected)}) AS p GROUP BY GROUPING SETS ({sets})"
     )
-    schema = ibis.schema({"part": "int32", "word": "string", "code": "int64", "n": "int64"})
+    schema = ibis.schema({"part": "int32", "word": "string", "code": "int64", "number": "float64", "n": "int64"})
     return engine.sql(query, schema=schema, dialect=engine.name)
 
 
@@ -49,17 +54,18 @@ def _first(names: Sequence[str], kind: str, nothing: str) -> str:
     return f"coalesce({', '.join(mine)})" if len(mine) > 1 else mine[0]
 
 
-def known_or_sketched(tallied: ir.Table, known: Sequence[Sequence[str]]) -> pa.Table:
-    """What of a tally may leave the engine: (part, code, register, rest, n).
+def known_or_sketched(tallied: ir.Table, known: Sequence[Sequence[str]]) -> pa.Table | None:
+    """What of a tally may leave the engine: (part, code, number, register, rest, n).
 
     `code` is the index of a known word, or the code of a part of codes. Words that are not known are never named:
     their rows are summed per register of a sketch, with the least `rest` of their hashes. All NULL: the value was.
+    None where there are more than `MOST_ROWS` such rows: the numbers are not as few as they were.
     """
     rows = [(part, word, code) for part, words in enumerate(known) for code, word in enumerate(words)]
-    places, words, codes = zip(*rows, strict=True) if rows else ((), (), ())
+    parts, words, codes = zip(*rows, strict=True) if rows else ((), (), ())
     listed = pa.table(
         {
-            "part": pa.array(places, pa.int32()),
+            "part": pa.array(parts, pa.int32()),
             "word": pa.array(words, pa.string()),
             "known": pa.array(codes, pa.int64()),
         }
@@ -70,9 +76,12 @@ def known_or_sketched(tallied: ir.Table, known: Sequence[Sequence[str]]) -> pa.T
     prepared = joined.select(
         part=joined.part,
         code=ibis.coalesce(joined.known, joined.code),
+        number=joined.number,
         register=strange.ifelse(hashed[0:3], None),
         rest=strange.ifelse(hashed[3:32], None),
         n=joined.n,
     )
-    summed = prepared.group_by("part", "code", "register").agg(rest=prepared.rest.min(), n=prepared.n.sum())
-    return summed.to_pyarrow()
+    places = ("part", "code", "number", "register")
+    summed = prepared.group_by(*places).agg(rest=prepared.rest.min(), n=prepared.n.sum())
+    found = summed.limit(MOST_ROWS + 1).to_pyarrow()
+    return found if found.num_rows <= MOST_ROWS else None

@@ -18,7 +18,7 @@ SMALL_CLASS = 20
 Bounds = tuple[float, float]
 
 
-def wilson(hits: float, n: int, alpha: float) -> Bounds:
+def wilson(hits: float, n: float, alpha: float) -> Bounds:
     """Score bounds of a rate, `hits` of `n` > 0.
 
     References
@@ -34,7 +34,7 @@ def wilson(hits: float, n: int, alpha: float) -> Bounds:
     return max(low, 0.0), min(high, 1.0)
 
 
-def newcombe(hits: int, n: int, other_hits: int, other_n: int, alpha: float) -> Bounds:
+def newcombe(hits: float, n: float, other_hits: float, other_n: float, alpha: float) -> Bounds:
     """Hybrid score bounds of `hits/n - other_hits/other_n`.
 
     References
@@ -49,7 +49,7 @@ def newcombe(hits: int, n: int, other_hits: int, other_n: int, alpha: float) -> 
     return max(low, -1.0), min(high, 1.0)
 
 
-def ratio_bounds(hits: int, n: int, other_hits: int, other_n: int, alpha: float) -> Bounds:
+def ratio_bounds(hits: float, n: float, other_hits: float, other_n: float, alpha: float) -> Bounds:
     """Bounds of `(hits/n) / (other_hits/other_n)` recovered from the two rates' own; `other_hits` > 0.
 
     The upper bound is infinity where the other rate cannot be told from zero.
@@ -69,7 +69,7 @@ def ratio_bounds(hits: int, n: int, other_hits: int, other_n: int, alpha: float)
     return max(low, 0.0), (product + math.sqrt(over)) / (low2 * (2 * two - low2))
 
 
-def detectable_difference(hits: int, n: int, other_hits: int, other_n: int, alpha: float) -> float:
+def detectable_difference(hits: float, n: float, other_hits: float, other_n: float, alpha: float) -> float:
     """The true difference that these two samples would tell from none, at `alpha`, with power `POWER`.
 
     From the pooled rate (with half a success and half a failure added on either side, so that a pooled rate of 0
@@ -78,6 +78,52 @@ def detectable_difference(hits: int, n: int, other_hits: int, other_n: int, alph
     rate = (hits + other_hits + 1) / (n + other_n + 2)
     spread = math.sqrt(rate * (1 - rate) * (1 / n + 1 / other_n))
     return float(ndtri(1 - alpha) + ndtri(POWER)) * spread
+
+
+def design_effect(hits: np.ndarray, n: np.ndarray) -> float:
+    """Variance of a rate over its variance if rows were independent, from rows per bucket of entities; at least 1.
+
+    The variance is that of a grouped jackknife: each bucket is left out once. Below 1 it is chance (with 256
+    buckets its standard error is about 0.09), and nobody's rows are worth more than independent ones.
+
+    Parameters
+    ----------
+    hits, n : int arrays of shape (buckets,)
+
+    References
+    ----------
+    M. H. Quenouille (1956), Biometrika 43, 353-360, doi:10.1093/biomet/43.3-4.353 (the grouped jackknife);
+    L. Kish (1965), Survey Sampling, section 8.2 (the design effect).
+    """
+    hits, n = hits[n > 0].astype(float), n[n > 0].astype(float)
+    buckets, total, rows = n.size, hits.sum(), n.sum()
+    independent = total / rows * (1 - total / rows) / rows if rows else 0.0
+    if buckets < 2 or independent == 0:
+        return 1.0
+    without = (total - hits) / (rows - n)
+    variance = (buckets - 1) / buckets * float(((without - without.mean()) ** 2).sum())
+    return max(variance / independent, 1.0)
+
+
+def mean_design_effect(counts: np.ndarray) -> float:
+    """Mean design effect of the shares of several bins, as it widens χ² statistics of them; at least 1.
+
+    Parameters
+    ----------
+    counts : int array of shape (buckets, bins)
+
+    References
+    ----------
+    J. N. K. Rao, A. J. Scott (1981), J. Am. Stat. Assoc. 76, 221-230, doi:10.1080/01621459.1981.10477633, eq. 3.3
+    (first-order correction).
+    """
+    used = counts[:, counts.sum(axis=0) > 0]
+    rows, bins = used.sum(axis=1), used.shape[1]
+    if bins < 2:
+        return 1.0
+    shares = used.sum(axis=0) / rows.sum()
+    effects = np.array([design_effect(used[:, i], rows) for i in range(bins)])
+    return max(float(((1 - shares) * effects).sum() / (bins - 1)), 1.0)
 
 
 def auc_with_bounds(negatives: np.ndarray, positives: np.ndarray, alpha: float) -> tuple[float, float, float]:

@@ -12,7 +12,7 @@ from sklearn import metrics as sklearn
 
 from governance.assessment import GROUP_RATES
 from governance.records import Measurement, Outcome
-from monitors.fairness import _difference, by_group, group_rates
+from monitors.fairness import Hits, _difference, by_group, group_rates
 from monitors.freezing import freeze
 from monitors.judge import Labels, judge_all
 from monitors.levels import Contrast, Levels, levels_of
@@ -197,7 +197,8 @@ def differences(cube: np.ndarray, empty: Any, contrasts: tuple[Contrast, ...], l
     counts = {name: (int(cube[i, 0, 1, 0]), int(cube[i].sum())) for i, name in enumerate(empty.grouping("g").groups)}
     metric = "selection_rate_difference"
     return [
-        _difference(metric, c, counts[c.group], counts[c.baseline], levels.alpha(metric, c.segment)) for c in contrasts
+        _difference(metric, c, Hits(*counts[c.group]), Hits(*counts[c.baseline]), levels.alpha(metric, c.segment))
+        for c in contrasts
     ]
 
 

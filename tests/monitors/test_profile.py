@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from governance.canonical import canonical_bytes
 from monitors.freezing import freeze
-from monitors.grid import ColumnGrid, grid_of
+from monitors.grid import grid_of
 from monitors.profile import GridMismatch, Profile, profile_of
 from monitors.profiling import profile
 
@@ -357,7 +357,7 @@ def test_no_inner_bin_of_the_reference_singles_out_fewer_than_ten_people(rows: i
     grid = freeze(table, shape(numeric=("income",)))
     counts = profile(table, grid).columns["income"][:-4]
     if rows < 10:
-        assert grid["income"] == ColumnGrid("income", (0.0,))
+        assert grid["income"].edges == (0.0,)
     else:
         assert min(counts[:-1]) >= 10
 
@@ -389,8 +389,7 @@ def test_groups_keep_apart_even_when_their_values_read_alike(table_of: Any, shap
 def test_the_file_is_scanned_twice_whatever_is_asked_and_columns_of_values_once(
     groupings: Any, shape: Any, tmp_path: Path
 ) -> None:
-    columns = {name: values.fill_null(1.0) if name == "income" else values for name, values in people(100, 11).items()}
-    columns["income"] = pa.array(np.arange(100.0))
+    columns = people(1_000, seed=11) | {"income": pa.array(np.random.default_rng(11).normal(size=1_000))}
     pq.write_table(pa.table(columns), tmp_path / "people.parquet")
     connection = ibis.duckdb.connect()
     table = connection.read_parquet(str(tmp_path / "people.parquet"))

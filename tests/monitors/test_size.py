@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from monitors import tally
 from monitors.distinct import STANDARD_ERROR
 from monitors.freezing import freeze
 from monitors.profiling import profile
@@ -18,7 +19,7 @@ from monitors.profiling import profile
 
 def test_a_table_of_many_columns_is_counted_in_statements_of_a_few_dozen(shape: Any, tmp_path: Path) -> None:
     rng, names = np.random.default_rng(40), [f"x{i}" for i in range(170)]
-    columns = {name: rng.normal(size=300) for name in names} | {f"c{n}": rng.integers(0, 4, 300) for n in names}
+    columns = {name: rng.normal(size=500) for name in names} | {f"c{n}": rng.integers(0, 4, 500) for n in names}
     pq.write_table(pa.table(columns), tmp_path / "wide.parquet")
     connection = ibis.duckdb.connect()
     table = connection.read_parquet(tmp_path / "wide.parquet")
@@ -27,7 +28,8 @@ def test_a_table_of_many_columns_is_counted_in_statements_of_a_few_dozen(shape: 
     found = profile(table, grid)
     connection.raw_sql("CALL disable_logging()")
     logged = [row[0] for row in connection.raw_sql("SELECT message FROM duckdb_logs").fetchall()]
-    assert sum("ibis_read_parquet" in query for query in logged) == 2 * 4
+    # 170 + 1 tallied and 170 aggregated, 48 at once.
+    assert sum("ibis_read_parquet" in query for query in logged) == 4 + 4
     for n in names:
         assert found.moments[n][1] == pytest.approx(columns[n].sum(), abs=1e-9)
         values, counts = np.unique(columns[f"c{n}"], return_counts=True)
@@ -84,3 +86,27 @@ def test_a_batch_that_does_not_fit_into_memory_at_all_says_so_in_one_line(varied
     done = limited(varied, tmp_path, "5MB")
     assert done.returncode != 0
     assert "memory" in done.stderr.lower()
+
+
+def test_a_number_of_few_values_that_takes_to_many_is_counted_into_bins_all_the_same(
+    shape: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tally, "MOST_ROWS", 500)
+    connection, rng = ibis.duckdb.connect(), np.random.default_rng(41)
+    values = {
+        "reference": rng.integers(0, 9, 3_000),
+        "batch": np.r_[rng.normal(4, 3, 3_000), [np.nan, np.inf, -np.inf]],
+    }
+    tables = {}
+    for name, x in values.items():
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(pa.table({"x": pa.array(x.astype(float)), "c": ["a", "b", "c"] * (x.size // 3)}), path)
+        tables[name] = connection.read_parquet(path)
+    grid = freeze(tables["reference"], shape(numeric=("x",), categorical=("c",)))
+    assert grid["x"].discrete
+    found = profile(tables["batch"], grid)
+    finite = values["batch"][:3_000]
+    places = np.searchsorted(grid["x"].edges, finite)
+    assert found.columns["x"].tolist() == [*np.bincount(places, minlength=len(grid["x"].edges) + 1), 0, 1, 1, 1]
+    assert found.moments["x"] == (3_000, pytest.approx(finite.sum()), pytest.approx((finite**2).sum()))
+    assert found.columns["c"].tolist() == [1_001] * 3 + [0, 0]
