@@ -44,7 +44,11 @@ def table_of(engine: Engine, paths: Sequence[Path], spill: Path) -> ir.Table:
     UsageFault
         Spark, or the Java that it needs, is not installed; or AIMS_MEMORY is no size.
     """
-    return connected(engine, spill).read_parquet([str(path) for path in paths])
+    backend, files = connected(engine, spill), [str(path) for path in paths]
+    if engine.kind == "duckdb":
+        return backend.read_parquet(files)
+    # Ibis hands Spark one path at a time.
+    return functools.reduce(lambda one, two: one.union(two), (backend.read_parquet(file) for file in files))
 
 
 def connected(engine: Engine, spill: Path) -> Any:
