@@ -141,10 +141,10 @@ class Reader:
         return f"TRY_CAST({column} AS {DUCKDB_TYPES[declared]})"
 
     def _as_moment(self, name: str, stored: str) -> str:
-        """A time as TIMESTAMP. A declared `format` is how text writes it; what is stored as a time has none."""
+        """A time as TIMESTAMP. A declared `format` is how text, or a number such as a year, writes it."""
         column, form = f"source.{quoted_name(name)}", self.declaration.system.columns[name].format
-        if form and stored == "VARCHAR":
-            return f"try_strptime({column}, {quoted_text(form)})"
+        if form and not stored.startswith(("DATE", "TIME")):
+            return f"try_strptime(CAST({column} AS VARCHAR), {quoted_text(form)})"
         return f"TRY_CAST({column} AS TIMESTAMP)"
 
     def _must_cast(self, columns: dict[str, str], inside: str) -> None:

@@ -64,6 +64,8 @@ def _import_great_expectations() -> Any:
     with warnings.catch_warnings():
         # Great Expectations 1.24 imports two private modules of `re`, which warn from Python 3.11 on.
         warnings.filterwarnings("ignore", "module 'sre_(constants|parse)' is deprecated", DeprecationWarning)
+        # It imports PySpark where that is installed, which warns of pandas 3.
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         import great_expectations
     return great_expectations
 

@@ -228,7 +228,8 @@ def _by_value(column: ColumnGrid, rows: pa.Table) -> tuple[Counts, Moments]:
     np.add.at(counts, np.searchsorted(column.edges, x), rows_of_x)
     apart = (~valid, valid & np.isnan(values), valid & (values == np.inf), valid & (values == -np.inf))
     counts[-4:] = [n[those].sum() for those in apart]
-    with np.errstate(over="ignore"):
+    # Beyond the largest double a sum is what it is on any engine: infinite, or not a number.
+    with np.errstate(over="ignore", invalid="ignore"):
         return counts, (int(rows_of_x.sum()), float((x * rows_of_x).sum()), float((x * x * rows_of_x).sum()))
 
 

@@ -79,7 +79,7 @@ def test_two_samples_of_one_law_are_within_noise_in_at_least_95_of_100_runs() ->
         for column in range(columns):
             law = laws[column % len(laws)]
             before, now = rng.multinomial(n, law), rng.multinomial(m, law)
-            found = drift.quadratic_distance(drift.psi, before, now, 0.05 / columns, rng)
+            found = drift.quadratic_distance(drift.psi, drift.deal(before, now, 0.05 / columns, rng), 0.05 / columns)
             words.append(state_of(distance(found.value, found.low, found.noise_floor))[0])
         failed += State.MOVED in words
     assert failed <= 0.05 * runs
