@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from assets.code import code_digest
@@ -19,6 +19,7 @@ from assets.reference import reference_profile
 from governance import periods
 from governance.declarations import Declaration
 from governance.ledger import Event
+from governance.periods import BatchWindow
 
 if TYPE_CHECKING:
     from monitors.profile import Profile
@@ -33,35 +34,41 @@ def judge_windows(declaration: Declaration, batch: str, site: Site) -> tuple[str
     reference = reference_profile(declaration, site)
     # Windows overlap: each profile is read once.
     read = functools.cache(functools.partial(read_profile, site.home.profiles))
-    done = []
-    for window in windows:
-        profiles = _profiles(window.batches, judged)
-        if profiles is None:
-            continue
-        inputs = {
-            **profiles,
-            "reference": reference.digest,
-            "system": declaration.digests["system.yaml"],
-            "assessment": declaration.assessment_digest if declaration.is_approved else None,
-            "labels": "mature" if is_mature(declaration, window.batches[-1], site) else "immature",
-            "code": code_digest(),
-            "profile": None,
-        }
-        last = judged.get(window.name)
-        if last and {**last.body["inputs"], "profile": None} == inputs and has_profile(site.home.profiles, last.body):
-            continue
-        parts = [read(digest) for digest in profiles.values() if digest]
-        if any(part.grid.digest != reference.grid.digest for part in parts):
-            # Counted before the reference was frozen anew; the batches will be counted again, and then this.
-            continue
-        whole = _sum(parts)
-        inputs["profile"] = keep_profile(site.home.profiles, whole)
-        criteria = criteria_of(declaration, *window.kinds)
-        kept = site.register.keep(
-            judgement_of(declaration, window.name, whole, reference, criteria, inputs, site), at=site.at
-        )
-        done += [window.name] if kept else []
-    return tuple(done)
+    return tuple(w.name for w in windows if _judge_window(declaration, w, judged, reference, read, site))
+
+
+def _judge_window(
+    declaration: Declaration,
+    window: BatchWindow,
+    judged: dict[str, Event],
+    reference: Profile,
+    read: Callable[[str], Profile],
+    site: Site,
+) -> bool:
+    profiles = _profiles(window.batches, judged)
+    if profiles is None:
+        return False
+    inputs = {
+        **profiles,
+        "reference": reference.digest,
+        "system": declaration.digests["system.yaml"],
+        "assessment": declaration.assessment_digest if declaration.is_approved else None,
+        "labels": "mature" if is_mature(declaration, window.batches[-1], site) else "immature",
+        "code": code_digest(),
+        "profile": None,
+    }
+    last = judged.get(window.name)
+    if last and {**last.body["inputs"], "profile": None} == inputs and has_profile(site.home.profiles, last.body):
+        return False
+    parts = [read(digest) for digest in profiles.values() if digest]
+    if any(part.grid.digest != reference.grid.digest for part in parts):
+        # Counted before the reference was frozen anew; the batches will be counted again, and then this.
+        return False
+    whole = _sum(parts)
+    inputs["profile"] = keep_profile(site.home.profiles, whole)
+    criteria = criteria_of(declaration, *window.kinds)
+    judgement = judgement_of(declaration, window.name, whole, reference, criteria, inputs, site)
+    return site.register.keep(judgement, at=site.at)
 
 
 def window_ending_with(declaration: Declaration, batch: str, kind: object) -> str | None:

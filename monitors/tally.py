@@ -12,14 +12,10 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from monitors import distinct
-
 # Columns in one statement: an engine plans a few dozen well, and thousands slowly.
 AT_ONCE = 48
 # What a tally may bring back: more than the words and cells of any grid, and far less than a batch.
 MOST_ROWS = 2_000_000
-
-Registers = distinct.Registers
 
 
 def tally(
