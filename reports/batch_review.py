@@ -7,20 +7,19 @@ rows in `reports.pseudo_sample`, what Evidently draws of them in `reports.drawin
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from governance.records import Measurement, Verdict
 from monitors.grid import RARE
 from monitors.profile import GridMismatch, Profile
 from reports.drawings import as_script, drawable, drawing, library
+from reports.pages import template
 from reports.pseudo_sample import DRAWN_CATEGORIES, POINTS, folded, pseudo_sample
-from reports.tables import breakable, counted, measurement_tables, verdict_rows
+from reports.tables import counted, measurement_tables, verdict_rows
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def render(review: BatchReview, reference: Profile | None, current: Profile, *, 
     samples, undrawn = drawable({side: pseudo_sample(p, sides, seed + side) for side, p in sides.items()})
     drawn = drawing(samples, current) if not samples["current"].empty else None
     owners = (review.assessment or {}).get("owners") or {}
-    return _template().render(
+    return template("batch_review.html").render(
         review=review,
         counted=counted(review.verdicts),
         verdicts=verdict_rows(review.verdicts, owners),
@@ -104,16 +103,3 @@ def _valueless(sides: Mapping[str, Profile]) -> Iterator[tuple[str, list[str]]]:
         if grid.is_numeric and any(counts):
             rows = [profile.rows for profile in sides.values()]
             yield grid.name, [f"{n:,} of {of:,}" for n, of in zip(counts, rows, strict=True)]
-
-
-@functools.cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["breakable"] = breakable
-    return environment.get_template("batch_review.html")

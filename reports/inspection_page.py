@@ -6,16 +6,14 @@ that did not move are counted only, so that the page stays small however wide th
 
 from __future__ import annotations
 
-import functools
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from governance.records import Measurement
 from monitors.drift import PSEUDOCOUNT
 from monitors.first_look import ALPHA, BLIND, ColumnLook, Grouping, GroupLook, Inspection, RateLook, State, is_apart
 from monitors.grid import RARE
 from reports import inspection_words as words
+from reports.pages import template
 from reports.small_drawings import drawing
 
 DRAWN = 120
@@ -34,7 +32,7 @@ def render(inspection: Inspection) -> str:
     """The page. The same records give the same bytes."""
     shown = [c for c in inspection.columns if c.compared == "values" or c.state is State.MOVED]
     listed = shown[:LISTED]
-    return _template().render(
+    return template("inspection.html").render(
         inspection=inspection,
         lead=words.lead(inspection),
         multiplicity=words.multiplicity(inspection),
@@ -125,15 +123,3 @@ def _group(group: GroupLook) -> dict[str, Any]:
         )
     rows = [f"<{RARE}" if n is None else f"{n:,}" for n in group.rows]
     return {"name": words.shortened(group.group, 120), "largest": group.largest, "rows": rows, "cells": cells}
-
-
-@functools.cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("inspection.html")
