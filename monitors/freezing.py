@@ -86,7 +86,7 @@ def freeze(table: ir.Table, shape: Shape, *, entity_key: str = "") -> Grid:
     groups = dict(zip(attributes, found[len(words) :], strict=True))
     return Grid(
         columns=tuple(columns),
-        score=_score_grid(table, shape, edges[-1].sample) if score else None,
+        score=_score_grid(table, shape, edges[-1].span) if score else None,
         groupings=tuple(GroupGrid(by, tuple(groups[name] for name in by)) for by in ((), *shape.groupings)),
         label=shape.label,
         prediction=shape.prediction,
@@ -103,16 +103,22 @@ def _view(name: str, view: View) -> ColumnGrid:
 
 @dataclass(frozen=True)
 class _Edges:
-    """Edges of one column, and the sorted finite sample they were taken from."""
+    """Edges of one column, and what else its sample tells.
+
+    `discrete`: values repeat so much that to count each is less work than to find its bin. `span`: nearly all
+    values lie in it; None without a value.
+    """
 
     edges: tuple[float, ...]
-    sample: np.ndarray
+    discrete: bool
+    span: tuple[float, float] | None
 
-    @property
-    def discrete(self) -> bool:
-        """Whether values repeat so much that to count each is less work than to find its bin."""
-        distinct = np.unique(self.sample).size
-        return distinct <= FINE_BINS or distinct <= min(FEW_VALUES, self.sample.size // RARE)
+    @classmethod
+    def of(cls, sample: np.ndarray) -> _Edges:
+        distinct = np.unique(sample).size
+        discrete = distinct <= FINE_BINS or distinct <= min(FEW_VALUES, sample.size // RARE)
+        low, high = np.quantile(sample, [0.001, 0.999]) if sample.size else (0.0, 0.0)
+        return cls(edges_of(sample), discrete, (float(low), float(high)) if sample.size else None)
 
 
 def _categories(
@@ -142,8 +148,7 @@ def _edges(table: ir.Table, grids: Sequence[ColumnGrid]) -> list[_Edges]:
     rows = int(table.count().to_pyarrow().as_py()) if grids else 0
     found: list[_Edges] = []
     for start in range(0, len(grids), tally.AT_ONCE):
-        for sample in _samples(table, grids[start : start + tally.AT_ONCE], rows):
-            found.append(_Edges(edges_of(sample), sample))
+        found += map(_Edges.of, _samples(table, grids[start : start + tally.AT_ONCE], rows))
     return found
 
 
@@ -218,16 +223,16 @@ def _merged(cuts: Sequence[tuple[float, int]]) -> Iterator[float]:
             last = up_to
 
 
-def _score_grid(table: ir.Table, shape: Shape, sample: np.ndarray) -> ScoreGrid:
+def _score_grid(table: ir.Table, shape: Shape, span: tuple[float, float] | None) -> ScoreGrid:
     assert shape.score is not None
     if shape.score_is_probability:
         return ScoreGrid(low=0.0, high=1.0, bins=SCORE_BINS)
-    if not sample.size:
+    if span is None:
         return ScoreGrid(bins=SCORE_BINS)
     value = finite(table[shape.score])
     distinct = table.select(value=value).filter(ibis._.value.notnull()).distinct().limit(EXACT_SCORES + 1)
     values = sorted(distinct.to_pyarrow()["value"].to_pylist())
     if len(values) <= EXACT_SCORES and all(value == edge_above(value) for value in values):
         return ScoreGrid(values=tuple(values))
-    low, high = (float(end) for end in np.quantile(sample, [0.001, 0.999]))
+    low, high = span
     return ScoreGrid(low=low, high=high if high > low else low + 1, bins=SCORE_BINS)
