@@ -49,7 +49,8 @@ def profile(table: ir.Table, grid: Grid, *, entity_key: str = "") -> Profile:
         Secret under which entities are hashed into buckets, where the grid names an entity.
     """
     present = set(table.columns)
-    table = table.mutate(**{name: ibis.null("string") for name in sorted(_roles(grid) - present)})
+    absent = sorted(_roles(grid) - present)
+    table = table.mutate(**{name: ibis.null("string") for name in absent}) if absent else table
     columns = [column for column in grid.columns if column.source in present]
     tallied = _tallied(table, grid, columns)
     numbers = [column for column in columns if column.is_numeric and column.name not in tallied.moments]
