@@ -22,7 +22,7 @@ from monitors.grid import OTHER, RARE, GroupGrid
 from monitors.kinds import Kind
 from monitors.levels import DEFAULT_ALPHA, Contrast, Levels
 from monitors.performance import change
-from monitors.picture import Picture, has_few_values, median_of
+from monitors.picture import Picture, by_hour, has_few_values, has_hours, median_of
 from monitors.profile import NEGATIVE, POSITIVE, Counts, Profile
 
 # Chance that any column at all is called moved when none has.
@@ -263,7 +263,12 @@ def largest_share_shift(name: str, reference: Profile, batch: Profile) -> ShareS
     before, now = reference.columns[name], batch.columns[name]
     if grid.is_numeric or not before.sum() or not now.sum():
         return None
-    labels = (*grid.categories, OTHER)
+    labels: tuple[str, ...] = (*grid.categories, OTHER)
+    if grid.view == "week" and has_hours(grid):
+        labels = tuple(f"{hour:02d}:00 to {hour:02d}:59" for hour in range(24))
+        before, now = by_hour(grid, before), by_hour(grid, now)
+        if not before.sum() or not now.sum():
+            return None
     shown = [i for i, _ in enumerate(labels) if max(before[i], now[i]) >= RARE]
     if not shown:
         return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitors.grid import OTHER, RARE
+from monitors.grid import OTHER, RARE, ColumnGrid
 from monitors.profile import Counts, Profile
 
 BARS = 28
@@ -50,9 +50,25 @@ def picture_of(name: str, reference: Profile, batch: Profile) -> Picture | None:
     before, now = reference.columns[name], batch.columns[name]
     if min(before.sum(), now.sum()) < RARE:
         return None
-    if reference.grid[name].is_numeric:
-        return _number_line(reference.grid[name].edges, before, now)
-    return _categories(reference.grid[name].categories, before, now)
+    grid = reference.grid[name]
+    if grid.is_numeric:
+        return _number_line(grid.edges, before, now)
+    if grid.view == "week" and has_hours(grid):
+        return _hours(grid, before, now)
+    return _categories(grid.categories, before, now)
+
+
+def has_hours(grid: ColumnGrid) -> bool:
+    """Whether the times of a column seen by the week have an hour; dates have a day only."""
+    return any(" " in category for category in grid.categories)
+
+
+def by_hour(grid: ColumnGrid, counts: Counts) -> Counts:
+    """Rows per hour of the day, the days of the week together: int64 array of shape (24,)."""
+    hours = [int(category.split(" ")[1]) for category in grid.categories]
+    summed = np.zeros(24, dtype=np.int64)
+    np.add.at(summed, hours, counts[: len(hours)])
+    return summed
 
 
 def has_few_values(edges: Sequence[float]) -> bool:
@@ -119,6 +135,12 @@ def _spread(edges: np.ndarray, counts: np.ndarray, stops: np.ndarray) -> np.ndar
     bars[0] += counts[0] + inside[0]
     bars[-1] += counts[-1] + (cumulated[-1] - inside[-1])
     return bars
+
+
+def _hours(grid: ColumnGrid, before: Counts, now: Counts) -> Picture:
+    shares = [tuple(map(float, by_hour(grid, counts) / counts.sum())) for counts in (before, now)]
+    missing = (float(before[-1] / before.sum()), float(now[-1] / now.sum()))
+    return Picture(True, (), shares[0], shares[1], missing, 0.0, 23.0)
 
 
 def _categories(names: Sequence[str], before: Counts, now: Counts) -> Picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,18 +21,21 @@ from monitors.first_look import (
     farthest,
     in_order,
     is_apart,
+    largest_share_shift,
     levels_for,
     one_sided,
     recovered_change,
     remarks_on,
     state_of,
 )
+from monitors.freezing import freeze
 from monitors.grid import ColumnGrid, Grid
 from monitors.kinds import Kind, kind_of
 from monitors.levels import Contrast
 from monitors.outcome_values import NotBinary, binary_of
-from monitors.picture import has_few_values, median_of
+from monitors.picture import has_few_values, median_of, picture_of
 from monitors.profile import Profile
+from monitors.profiling import profile
 
 
 def distance(value: float | None, low: float | None, floor: float | None, **more: Any) -> Measurement:
@@ -279,3 +283,20 @@ def test_range_repeats_and_shared_rows(table_of: Table) -> None:
 def test_common_values_are_texts_and_a_whole_number_is_written_as_one(table_of: Table) -> None:
     assert common_values(table_of({"a": ["x"] * 3 + ["y"] * 4 + ["z", None]}), "a", 2) == {"y": 4, "x": 3}
     assert common_values(table_of({"a": [1.0, 1.0, 2.5, None]}), "a", 5) == {"1": 2, "2.5": 1}
+
+
+def test_times_are_drawn_and_told_by_the_hour_of_the_day(table_of: Any, shape: Any) -> None:
+    """Half of the reference at nine, half at ten; in the batch a fifth has gone to three in the morning."""
+    hours = {"reference": [9] * 200 + [10] * 200, "batch": [9] * 160 + [10] * 160 + [3] * 80}
+    tables = {
+        side: table_of({"t": [dt.datetime(2024, 3, 4 + i % 7, hour, 30) for i, hour in enumerate(some)]})
+        for side, some in hours.items()
+    }
+    grid = freeze(tables["reference"].union(tables["batch"]), shape(timestamps=("t",)))
+    before, now = (profile(tables[side], grid) for side in hours)
+    found = picture_of("t (week)", before, now)
+    assert found is not None and (found.low, found.high) == (0.0, 23.0)
+    assert {h: share for h, share in enumerate(found.reference) if share} == {9: 0.5, 10: 0.5}
+    assert {h: share for h, share in enumerate(found.batch) if share} == {3: 0.2, 9: 0.4, 10: 0.4}
+    told = largest_share_shift("t (week)", before, now)
+    assert told is not None and (told.category, told.before, told.now) == ("03:00 to 03:59", 0.0, 0.2)
