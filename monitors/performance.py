@@ -100,7 +100,9 @@ def overall(profile: Profile, reference: Profile | None, levels: Levels) -> Iter
         for metric in ("outcome_rate", "selection_rate"):
             yield change(metric, profile, reference, levels.alpha(f"{metric}_change"))
     if profile.grid.score is not None:
-        yield auc(profile.cube, profile.grid.score, levels.alpha("roc_auc"))
+        # DeLong's variance is one of independent rows; where they are not, a reader has to know.
+        taken = "; rows taken as independent" if profile.clusters else ""
+        yield auc(profile.cube, profile.grid.score, levels.alpha("roc_auc"), taken)
         if profile.grid.score.bins and (profile.grid.score.low, profile.grid.score.high) == (0.0, 1.0):
             yield from probability_scores(profile.cube, profile.grid.score)
 
@@ -167,8 +169,8 @@ def change(metric: str, current: Profile, reference: Profile, alpha: float) -> M
     )
 
 
-def auc(cube: Counts, score: ScoreGrid, alpha: float) -> Measurement:
-    """Area under the ROC curve; `n` is the smaller class, which limits what can be known."""
+def auc(cube: Counts, score: ScoreGrid, alpha: float, taken: str = "") -> Measurement:
+    """Area under the ROC curve; `n` is the smaller class, which limits what can be known. `taken` ends the method."""
     scored = cube[:, :, :-1]
     # Where a score stands that the reference does not know cannot be told from its bin.
     ranked = scored[:, :, : len(score.values)] if score.values else scored
@@ -176,7 +178,7 @@ def auc(cube: Counts, score: ScoreGrid, alpha: float) -> Measurement:
     left_out = int(scored[:UNKNOWN].sum() - ranked[:UNKNOWN].sum())
     note = f"{left_out} rows left out: the reference does not know their score" if left_out else None
     exact = "exact score values" if score.values else f"{score.bins} score bins of {score.resolution:.6g}"
-    method = f"{exact}, ties half; DeLong variance, logit bounds"
+    method = f"{exact}, ties half; DeLong variance, logit bounds{taken}"
     n = int(min(negatives.sum(), positives.sum()))
     if n == 0:
         missing = "negative" if negatives.sum() == 0 else "positive"

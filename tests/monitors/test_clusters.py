@@ -11,6 +11,7 @@ from governance.system import Grouping
 from monitors.freezing import freeze
 from monitors.levels import Levels, contrasts_of
 from monitors.measure import measure
+from monitors.performance import overall
 from monitors.profiling import profile
 from monitors.uncertainty import design_effect, mean_design_effect
 
@@ -96,3 +97,10 @@ def test_what_dependent_rows_are_worth_is_said_with_the_value(shape: Any, table_
     for name in QUESTIONS:
         assert "rows of entities worth one" in found[name].method
     assert "worth one" not in looked_at(shape, table_of, None, 1)["psi"].method
+    scored = {"p": [0.1, 0.4, 0.6, 0.9] * 20, "y": [0, 1] * 40, "who": [f"e{i}" for i in range(80)]}
+    for entity, said in ((None, False), ("who", True)):
+        table = table_of(scored)
+        asked = shape(label="y", score="p", score_is_probability=True, threshold=0.5, entity=entity)
+        found = profile(table, freeze(table, asked, entity_key=KEY), entity_key=KEY)
+        (area,) = [m for m in overall(found, None, Levels({})) if m.metric == "roc_auc"]
+        assert ("rows taken as independent" in area.method) == said
