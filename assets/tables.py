@@ -132,7 +132,7 @@ def _begin(connection: sa.Connection) -> str:
     dialect = connection.dialect
     try:
         levels = dialect.get_isolation_level_values(connection.connection.dbapi_connection)  # type: ignore[arg-type]
-    except NotImplementedError:
+    except NotImplementedError:  # SQLAlchemy's word for a dialect that has no levels to choose from
         levels = ()
     level = next((level for level in SNAPSHOTS if level in levels), None)
     if level:

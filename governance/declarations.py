@@ -298,7 +298,9 @@ def _types(contract: _Document | None, faults: list[Fault]) -> dict[str, str]:
 def _required(contract: _Document, system: System) -> frozenset[str]:
     """Columns without which a batch is held back: what the contract requires, and what gives rows their place."""
     named = {item["name"] for item in contract.value["schema"][0]["properties"] if item.get("required")}
-    return frozenset(named | {c for role in ("time", "key", "score", "prediction") for c in system.having(role)})
+    return frozenset(
+        named | {c for role in ("time", "key", "entity", "score", "prediction") for c in system.having(role)}
+    )
 
 
 def _system_faults(system: System, document: _Document | None, folder: Path, types: dict[str, str]) -> Iterator[Fault]:

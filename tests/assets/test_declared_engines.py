@@ -85,6 +85,18 @@ def test_times_and_texts_and_entities_of_a_declared_system_are_measured_and_judg
         assert key.read_bytes() not in path.read_bytes()
 
 
+def test_a_batch_that_does_not_say_whom_its_rows_are_about_is_held_back(made: Made) -> None:
+    """Its rows would be taken as independent, and its bounds would be too narrow, without a word."""
+    declare_with(made)
+    for batch in BATCHES[:3]:
+        send_with(made, batch)
+    path = made.incoming / f"{BATCHES[2]}.csv"
+    rows = [{**row, "remark": "ok", "written": f"{row['day']} 09:30:00"} for row in made_rows(BATCHES[2])]
+    write_csv(path, rows)
+    assert "The column 'person' is missing" in made.aims("run", "loans", BATCHES[2], check=1).output
+    assert rows_of("verdicts", BATCHES[2]) == []
+
+
 def test_a_criterion_about_a_text_must_say_what_of_it_is_meant(made: Made) -> None:
     declare_with(made)
     text = (made.folder / "impact_assessment.yaml").read_text().replace("remark (length)", "remark")
