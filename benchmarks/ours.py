@@ -236,7 +236,7 @@ def _contrasts(grid: Grid) -> tuple[Contrast, ...]:
 
 def _criteria(grid: Grid) -> tuple[Criterion, ...]:
     """The drift of every column, performance, and every rate's difference between all groups."""
-    from governance.assessment import DIFFERENCE_METRICS
+    from governance.metrics import GROUP_RATES
 
     criteria = [_criterion(f"drift_{i}", "psi", 0.25, columns=(c.name,)) for i, c in enumerate(grid.columns)]
     if grid.label is not None:
@@ -246,7 +246,7 @@ def _criteria(grid: Grid) -> tuple[Criterion, ...]:
         _criterion(f"{metric}_{index}", metric, 0.1, direction="either", grouping=grouping.name)
         for index, grouping in enumerate(grid.groupings)
         if grouping.by
-        for metric in DIFFERENCE_METRICS
+        for metric in (f"{rate}_difference" for rate in GROUP_RATES)
     ]
     return tuple(criteria)
 

@@ -12,53 +12,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from governance.metrics import METRICS
 from governance.system import Identifier, Sha256, Strict, Text, Window
 
 Level = Literal["low", "medium", "high"]
 Direction = Literal["above", "below", "either"]
-
-DRIFT_METRICS = ("psi", "jensen_shannon", "ks")
-CHANGE_METRICS = ("outcome_rate_change", "selection_rate_change")
-OVERALL_METRICS = (
-    "outcome_rate",
-    "selection_rate",
-    "label_coverage",
-    "accuracy",
-    "precision",
-    "true_positive_rate",
-    "false_positive_rate",
-    "false_negative_rate",
-    "f1",
-    "roc_auc",
-    "brier_score",
-    "log_loss",
-)
-GROUP_RATES = (
-    "selection_rate",
-    "outcome_rate",
-    "accuracy",
-    "precision",
-    "true_positive_rate",
-    "false_positive_rate",
-    "false_negative_rate",
-)
-DIFFERENCE_METRICS = tuple(f"{rate}_difference" for rate in GROUP_RATES)
-# Observations of the whole batch for which no bounds are computed.
-WITHOUT_BOUNDS = frozenset({"f1", "brier_score", "log_loss"})
-NEEDS_LABELS = frozenset(
-    {
-        "outcome_rate",
-        "outcome_rate_change",
-        "accuracy",
-        "precision",
-        "f1",
-        "roc_auc",
-        "brier_score",
-        "log_loss",
-    }
-    | {"true_positive_rate", "false_positive_rate", "false_negative_rate", "outcome_rate_difference"}
-    | {f"{rate}_difference" for rate in GROUP_RATES if rate not in ("selection_rate",)}
-)
 
 
 class Harm(Strict):
@@ -119,7 +77,7 @@ class Criterion(Strict):
     @property
     def needs_labels(self) -> bool:
         """Whether the metric rests on outcomes."""
-        return self.metric in NEEDS_LABELS
+        return METRICS[self.metric].needs_labels
 
 
 class ImpactAssessment(Strict):
@@ -156,23 +114,22 @@ class Approval(Strict):
 
 
 def _criterion_problems(criterion: Criterion) -> Iterator[str]:
-    known = {*DRIFT_METRICS, *CHANGE_METRICS, *OVERALL_METRICS, *DIFFERENCE_METRICS, "selection_rate_ratio"}
-    metric, drift = criterion.metric, criterion.metric in DRIFT_METRICS
-    grouped = metric in DIFFERENCE_METRICS or metric == "selection_rate_ratio"
-    if metric not in known:
-        yield f"Unknown metric {metric!r}. Known: {', '.join(sorted(known))}."
-    if drift != bool(criterion.columns):
-        yield f"Metric {metric!r} {'needs' if drift else 'takes no'} `columns`."
-    if grouped != bool(criterion.grouping):
-        yield f"Metric {metric!r} {'needs' if grouped else 'takes no'} `grouping`."
+    metric = METRICS.get(criterion.metric)
+    if metric is None:
+        yield f"Unknown metric {criterion.metric!r}. Known: {', '.join(sorted(METRICS))}."
+        return
+    if (metric.about == "column") != bool(criterion.columns):
+        yield f"Metric {metric.name!r} {'takes no' if criterion.columns else 'needs'} `columns`."
+    if (metric.about == "contrast") != bool(criterion.grouping):
+        yield f"Metric {metric.name!r} {'takes no' if criterion.grouping else 'needs'} `grouping`."
     if criterion.contrasts and not criterion.grouping:
         yield "`contrasts` goes with `grouping`."
-    if drift and criterion.direction != "above":
+    if metric.is_distance and criterion.direction != "above":
         yield f"A distance can only be too large: direction must be above, got {criterion.direction!r}."
     if criterion.warn is not None and not _warn_comes_first(criterion):
         yield f"`warn` must be reached before `limit`, got warn {criterion.warn} and limit {criterion.limit}."
-    if metric in WITHOUT_BOUNDS and criterion.evidence == "bound":
-        yield f"{metric!r} is measured without bounds and could never breach: say `evidence: point`."
+    if not metric.has_bounds and criterion.evidence == "bound":
+        yield f"{metric.name!r} is measured without bounds and could never breach: say `evidence: point`."
     if criterion.direction == "either" and criterion.limit <= 0:
         yield f"With direction either, `limit` is the size of a change and must be > 0, got {criterion.limit}."
 

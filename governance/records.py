@@ -40,6 +40,8 @@ class Measurement:
         What the statistic shows, at these row counts, when nothing changed (its `1 - alpha` quantile).
     detectable : float or None
         The smallest true change or difference that this many rows would show in four of five batches.
+    against : str or None
+        What it is compared with, where that is not the frozen reference: `previous 4`, `same month`.
     reason : str or None
         Why there is no value, or what else a reader must know.
     broken : bool
@@ -59,6 +61,7 @@ class Measurement:
     noise_floor: float | None = None
     detectable: float | None = None
     reason: str | None = None
+    against: str | None = None
     broken: bool = False
 
 

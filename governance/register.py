@@ -31,7 +31,10 @@ MEASUREMENT = sa.Table(
     sa.Column("seq", sa.Integer, sa.ForeignKey("event.seq"), nullable=False),
     sa.Column("system", sa.Text, nullable=False),
     sa.Column("batch", sa.Text, nullable=False),
-    *(sa.Column(name, sa.Text) for name in ("metric", "column", "segment", "unit", "method", "reference", "reason")),
+    *(
+        sa.Column(name, sa.Text)
+        for name in ("metric", "column", "segment", "unit", "method", "reference", "against", "reason")
+    ),
     *(sa.Column(name, sa.Float) for name in ("value", "low", "high", "alpha", "noise_floor", "detectable")),
     sa.Column("n", sa.Integer, nullable=False),
     sa.Column("broken", sa.Boolean, nullable=False),
@@ -56,7 +59,7 @@ VERDICT = sa.Table(
 
 MEASUREMENT_KEYS = (
     "id", "system", "batch", "metric", "column", "segment", "value", "low", "high",
-    "n", "unit", "method", "reference", "as_known_on", "reason",
+    "n", "unit", "method", "reference", "against", "as_known_on", "reason",
 )  # fmt: skip
 VERDICT_KEYS = (
     "id", "system", "batch", "criterion", "segment", "verdict", "value", "low", "high",
@@ -289,6 +292,7 @@ def _measurement_rows(judgement: Judgement, seq: int, before: int) -> list[dict[
             item.metric,
             item.column,
             item.segment,
+            item.against,
             item.alpha,
             *([before] if before else []),
         ]

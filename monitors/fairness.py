@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from governance.assessment import GROUP_RATES
+from governance.metrics import GROUP_RATES
 from governance.records import Measurement
 from monitors.levels import Contrast, Levels
 from monitors.performance import DENOMINATORS, NEWCOMBE, effect_of, hits_of, rate, worth

@@ -15,12 +15,12 @@ from enum import StrEnum
 import numpy as np
 from scipy.special import ndtri
 
-from governance.assessment import GROUP_RATES
+from governance.metrics import GROUP_RATES
 from governance.records import Measurement
 from monitors.facts import ColumnFacts
 from monitors.grid import OTHER, RARE, GroupGrid
 from monitors.kinds import Kind
-from monitors.levels import DEFAULT_ALPHA, Contrast, Levels
+from monitors.levels import DEFAULT_ALPHA, Contrast, Family, Levels
 from monitors.performance import change
 from monitors.picture import Picture, by_hour, has_few_values, has_hours, median_of
 from monitors.profile import NEGATIVE, POSITIVE, Counts, Profile
@@ -73,12 +73,12 @@ def is_apart(difference: Measurement) -> bool:
 
 def levels_for(columns: Sequence[str], contrasts: Iterable[Contrast]) -> Levels:
     """`ALPHA` shared evenly over the columns; each grouping's differences share the usual 5 % of both bounds."""
-    shared = {("psi", name): ALPHA / len(columns) for name in columns}
+    shared = {("psi", name): Family(ALPHA, tuple(columns)) for name in columns}
     by_grouping: dict[str, list[Contrast]] = {}
     for contrast in contrasts:
         by_grouping.setdefault(contrast.grouping, []).append(contrast)
     differences = {
-        (f"{rate}_difference", contrast.segment): DEFAULT_ALPHA / len(together)
+        (f"{rate}_difference", contrast.segment): Family(DEFAULT_ALPHA, tuple(c.segment for c in together))
         for together in by_grouping.values()
         for contrast in together
         for rate in GROUP_RATES

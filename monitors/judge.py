@@ -12,13 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from governance.assessment import Criterion
+from governance.metrics import METRICS
 from governance.records import Measurement, Outcome, Verdict
 from monitors.levels import EVERY, Contrast, covered_by
 
 ALL_ROWS = "all rows"
-# What a metric shows when there is nothing to find; limits of the others are counted from zero.
-NEUTRAL = {"selection_rate_ratio": 1.0}
-SIZED = ("_change", "_difference", "_ratio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +139,12 @@ def _is_breach(measurement: Measurement, criterion: Criterion) -> bool:
 
 
 def _cannot_tell(measurement: Measurement, criterion: Criterion) -> str | None:
-    room = abs(criterion.limit - NEUTRAL.get(criterion.metric, 0.0))
+    metric = METRICS[criterion.metric]
+    room = abs(criterion.limit - metric.neutral)
     if measurement.noise_floor is not None and measurement.noise_floor > room:
         floor = f"{measurement.noise_floor:.3g} (quantile {1 - (measurement.alpha or 0):.4g})"
         return f"noise alone reaches {floor}, more than the limit {criterion.limit:g}"
-    if criterion.metric.endswith(SIZED) and measurement.detectable is not None and measurement.detectable > room:
+    if metric.is_effect and measurement.detectable is not None and measurement.detectable > room:
         seen = f"{measurement.detectable:.3g}"
         return f"the smallest change that {measurement.n} rows can show is {seen}, more than {room:g}"
     return None

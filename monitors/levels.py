@@ -31,15 +31,35 @@ class Contrast:
         return f"{self.grouping}: {self.group} − {self.baseline}"
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Questions that share one error rate: `alpha` is the chance of any false breach among all of them.
+
+    `members` are the columns or segments that are asked about together.
+    """
+
+    alpha: float
+    members: tuple[str, ...]
+
+    @property
+    def alpha_each(self) -> float:
+        """An even share of alpha (Bonferroni)."""
+        return self.alpha / len(self.members)
+
+
 @dataclass(frozen=True)
 class Levels:
-    """(metric, column or segment) → alpha; the strictest where several criteria ask."""
+    """(metric, column or segment) → the family it is asked in; the strictest where several criteria ask."""
 
-    by_question: Mapping[tuple[str, str], float]
+    by_question: Mapping[tuple[str, str], Family]
+
+    def family(self, metric: str, where: str = EVERY) -> Family:
+        """With whom this measurement shares its error rate; by itself where no criterion asks for it."""
+        return self.by_question.get((metric, where), Family(DEFAULT_ALPHA, (where,)))
 
     def alpha(self, metric: str, where: str = EVERY) -> float:
         """Error rate of each one-sided bound of this measurement."""
-        return self.by_question.get((metric, where), DEFAULT_ALPHA)
+        return self.family(metric, where).alpha_each
 
 
 def contrasts_of(grouping: Grouping, grid: Grid, criteria: Iterable[Criterion]) -> tuple[Contrast, ...]:
@@ -65,14 +85,14 @@ def covered_by(criterion: Criterion, contrasts: Iterable[Contrast]) -> tuple[str
 
 
 def levels_of(criteria: Iterable[Criterion], contrasts: Iterable[Contrast]) -> Levels:
-    """Shares each criterion's alpha over what it covers."""
+    """What each criterion covers is one family."""
     known = tuple(contrasts)
-    levels: dict[tuple[str, str], float] = {}
+    levels: dict[tuple[str, str], Family] = {}
     for criterion in criteria:
-        covered = covered_by(criterion, known)
-        for where in covered:
-            alpha = criterion.alpha / len(covered)
-            levels[criterion.metric, where] = min(alpha, levels.get((criterion.metric, where), 1.0))
+        family = Family(criterion.alpha, covered_by(criterion, known))
+        for where in family.members:
+            before = levels.get((criterion.metric, where), family)
+            levels[criterion.metric, where] = min(before, family, key=lambda f: f.alpha_each)
     return Levels(levels)
 
 

@@ -118,7 +118,18 @@ def columns(table: str) -> list[str]:
     if table == "verdict":
         more = ["criterion", "verdict", "direction", "severity", "assessment", "measurement", "warn", "limit"]
     else:
-        more = ["metric", "column", "unit", "method", "reference", "as_known_on", "alpha", "detectable", "broken"]
+        more = [
+            "metric",
+            "column",
+            "unit",
+            "method",
+            "reference",
+            "against",
+            "as_known_on",
+            "alpha",
+            "detectable",
+            "broken",
+        ]
     return [*texts, *numbers, *more]
 
 
@@ -152,7 +163,7 @@ def test_the_listed_columns_are_all_there_are(register: Register, database: Path
         pytest.param("UPDATE verdict SET seq = 3", [1, 3], id="a verdict moved to another batch"),
         pytest.param(
             "INSERT INTO measurement SELECT 'm-new', seq, system, batch, metric, \"column\", segment, unit, method, "
-            "reference, reason, value, low, high, alpha, noise_floor, detectable, n, broken, as_known_on "
+            "reference, against, reason, value, low, high, alpha, noise_floor, detectable, n, broken, as_known_on "
             "FROM measurement WHERE seq = 3 LIMIT 1",
             [3],
             id="a measure added",

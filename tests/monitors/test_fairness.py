@@ -10,7 +10,7 @@ from fairlearn import metrics as fairlearn
 from scipy import stats
 from sklearn import metrics as sklearn
 
-from governance.assessment import GROUP_RATES
+from governance.metrics import GROUP_RATES
 from governance.records import Measurement, Outcome
 from monitors.fairness import Hits, _difference, by_group, group_rates
 from monitors.freezing import freeze

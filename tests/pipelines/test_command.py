@@ -50,7 +50,8 @@ def test_a_clean_run_exits_with_zero_and_its_listings_have_the_promised_keys(mad
     made.send_all()
     made.aims("run", "loans")
     keys = {
-        "measurements": "id system batch metric column segment value low high n unit method reference as_known_on reason",
+        "measurements": "id system batch metric column segment value low high n unit method reference against "
+        "as_known_on reason",
         "verdicts": "id system batch criterion segment verdict value low high warn limit n noise_floor measurement "
         "assessment reason",
     }
