@@ -22,6 +22,7 @@ from assets.reference import entity_key, reference_profile
 from assets.sources import is_unchanged
 from governance import periods
 from governance.assessment import Criterion
+from governance.budget import looks
 from governance.declarations import Declaration
 from governance.records import Measurement, Verdict
 from governance.register import Judgement
@@ -206,7 +207,7 @@ def criteria_of(declaration: Declaration, *windows: Window | Literal["batch"]) -
     """What is promised of single batches, or of windows of these kinds; nothing where nobody has approved it."""
     if not declaration.is_approved:
         return ()
-    return tuple(criterion for criterion in declaration.assessment.criteria if criterion.window in windows)
+    return tuple(criterion for criterion in declaration.criteria if criterion.window in windows)
 
 
 def judgement_of(
@@ -225,7 +226,7 @@ def judgement_of(
 
     contrasts = contrasts_for(declaration, profile)
     # What nobody approved is still measured, as sure as the criterion would ask.
-    asked = criteria or tuple(c for c in declaration.assessment.criteria if c.window == "batch")
+    asked = criteria or tuple(c for c in declaration.criteria if c.window == "batch")
     found = measure(profile, reference, contrasts, levels_of(asked, contrasts), seed=profile.digest)
     labels = Labels(_coverage(found), inputs.get("labels") == "mature")
     measurements: tuple[Measurement, ...]
@@ -258,10 +259,13 @@ def _coverage(measurements: Iterable[Measurement]) -> float | None:
 
 
 def _assessment(declaration: Declaration) -> dict[str, Any]:
-    """What a verdict quotes: the version in force, who approved it, and each criterion with owner and rationale."""
+    """What a verdict quotes: the version in force, who approved it, the budget of false alarms, and every criterion.
+
+    Each criterion as a whole, so that the verdict can be reached again from the stored measurement alone.
+    """
     approval = declaration.approval
     assert approval is not None
-    wanted = {"limit", "warn", "owner", "harm", "rationale", "alpha", "min_n", "controls"}
+    budget = declaration.assessment.false_alarms
     return {
         "id": declaration.assessment.id,
         "version": declaration.assessment.version,
@@ -269,5 +273,11 @@ def _assessment(declaration: Declaration) -> dict[str, Any]:
         "approved_by": approval.approved_by,
         "approved_on": approval.approved_on.isoformat(),
         "demonstration": approval.demonstration,
-        "criteria": {c.id: c.model_dump(include=wanted, mode="json") for c in declaration.assessment.criteria},
+        "false_alarms": {
+            **budget.model_dump(),
+            "looks": {
+                c.id: looks(c.window, declaration.system.batches.period, budget.per) for c in declaration.criteria
+            },
+        },
+        "criteria": {c.id: c.model_dump(mode="json") for c in declaration.criteria},
     }

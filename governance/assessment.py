@@ -43,8 +43,8 @@ class Measure(Strict):
 class Criterion(Strict):
     """A promise about later data that can be false, with its limit and the reason for it.
 
-    `alpha` is the chance of a false breach when the truth stands exactly at the limit. It is shared evenly
-    over the columns or contrasts that the criterion covers.
+    `alpha` is the chance, in one look, of any false breach over the columns or contrasts that the criterion covers,
+    when the truth stands exactly at the limit; without it, a share of the assessment's false alarms.
     """
 
     id: Identifier
@@ -60,7 +60,7 @@ class Criterion(Strict):
     min_n: Annotated[int, Field(ge=1)]
     min_label_coverage: Annotated[float, Field(ge=0, le=1)] = 0.95
     evidence: Literal["bound", "point"] = "bound"
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] | None = None
     on_inconclusive: Literal["report", "alert"] = "report"
     severity: Literal["minor", "major", "critical"]
     owner: Text
@@ -80,6 +80,13 @@ class Criterion(Strict):
         return METRICS[self.metric].needs_labels
 
 
+class FalseAlarms(Strict):
+    """The budget: how many nonconformities may be expected to open in a period although no limit was passed."""
+
+    at_most: Annotated[float, Field(gt=0)]
+    per: Literal["month", "quarter", "year"]
+
+
 class ImpactAssessment(Strict):
     """What the system may do to whom, what is promised about it, and who answers for that."""
 
@@ -93,6 +100,7 @@ class ImpactAssessment(Strict):
     affected_groups: Annotated[tuple[Text, ...], Field(min_length=1)]
     harms: Annotated[tuple[Harm, ...], Field(min_length=1)]
     measures: tuple[Measure, ...] = ()
+    false_alarms: FalseAlarms
     criteria: Annotated[tuple[Criterion, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -130,6 +138,8 @@ def _criterion_problems(criterion: Criterion) -> Iterator[str]:
         yield f"`warn` must be reached before `limit`, got warn {criterion.warn} and limit {criterion.limit}."
     if not metric.has_bounds and criterion.evidence == "bound":
         yield f"{metric.name!r} is measured without bounds and could never breach: say `evidence: point`."
+    if criterion.evidence == "point" and criterion.alpha is not None:
+        yield "With `evidence: point` the estimate alone decides: `alpha` has no meaning there."
     if criterion.direction == "either" and criterion.limit <= 0:
         yield f"With direction either, `limit` is the size of a change and must be > 0, got {criterion.limit}."
 

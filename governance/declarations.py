@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from governance import budget
 from governance.assessment import Approval, Criterion, ImpactAssessment
 from governance.canonical import digest
 from governance.faults import DeclarationFaults, Fault, UsageFault
@@ -53,6 +54,11 @@ class Declaration:
     def assessment_digest(self) -> str:
         """SHA-256 of impact_assessment.yaml's bytes: what an approval is given to."""
         return self.digests["impact_assessment.yaml"]
+
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """What is promised, each criterion with the alpha that the false-alarm budget leaves it."""
+        return budget.with_alphas(self.assessment, self.system.batches.period)
 
     @property
     def is_approved(self) -> bool:
@@ -338,6 +344,9 @@ def _assessment_faults(
     if assessment.system != system.id:
         what = f"system: {assessment.system!r} is not {system.id!r}."
         yield document.fault(("system",), what, "Name the system that this assessment is about.")
+    overspent = budget.problem(assessment, system.batches.period)
+    if overspent:
+        yield document.fault(("false_alarms",), f"false_alarms: {overspent}", "Ask for less, or allow for more.")
     groupings = {grouping.name for grouping in system.groupings}
     for index, criterion in enumerate(assessment.criteria):
         for key, what in _criterion_faults(criterion, groupings, system, types):

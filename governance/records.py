@@ -67,7 +67,16 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One criterion of the approved assessment, held against one measurement."""
+    """One criterion of the approved assessment, held against one measurement.
+
+    Attributes
+    ----------
+    family_alpha : float or None
+        The chance of any false breach among all that the criterion asked in this look, at most; None where the
+        estimate alone decides.
+    family_size : int
+        How many questions share it: this one, and those about other columns or contrasts.
+    """
 
     criterion: str
     segment: str
@@ -78,3 +87,5 @@ class Verdict:
     direction: str
     severity: str
     reason: str
+    family_alpha: float | None = None
+    family_size: int = 1

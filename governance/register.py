@@ -51,8 +51,8 @@ VERDICT = sa.Table(
         sa.Column(name, sa.Text, nullable=False)
         for name in ("system", "batch", "criterion", "segment", "verdict", "direction", "severity", "reason")
     ),
-    *(sa.Column(name, sa.Float) for name in ("value", "low", "high", "warn", "limit", "noise_floor")),
-    sa.Column("n", sa.Integer, nullable=False),
+    *(sa.Column(name, sa.Float) for name in ("value", "low", "high", "warn", "limit", "noise_floor", "family_alpha")),
+    *(sa.Column(name, sa.Integer, nullable=False) for name in ("n", "family_size")),
     sa.Column("assessment", sa.Text, nullable=False),
     sa.Index("verdict_by_batch", "system", "batch", "seq"),
 )
@@ -63,7 +63,7 @@ MEASUREMENT_KEYS = (
 )  # fmt: skip
 VERDICT_KEYS = (
     "id", "system", "batch", "criterion", "segment", "verdict", "value", "low", "high",
-    "warn", "limit", "n", "noise_floor", "measurement", "assessment", "reason",
+    "warn", "limit", "n", "noise_floor", "family_alpha", "family_size", "measurement", "assessment", "reason",
 )  # fmt: skip
 
 
@@ -208,11 +208,13 @@ class Register:
     def records(self, system: str, batch: str) -> tuple[tuple[Measurement, ...], tuple[Verdict, ...]]:
         """The current measurements and verdicts of one batch, as records again."""
         newest = self.last("batch.judged", f"{system}/{batch}")
-        if newest is None:
-            return (), ()
+        return ((), ()) if newest is None else self.records_of(newest)
+
+    def records_of(self, look: Event) -> tuple[tuple[Measurement, ...], tuple[Verdict, ...]]:
+        """The measurements and verdicts that a `batch.judged` event stands for, as records again."""
         with self.reading() as connection:
-            measured = {row["id"]: _as_measurement(row) for row in _stored(connection, MEASUREMENT, newest.seq)}
-            judged = _stored(connection, VERDICT, newest.seq)
+            measured = {row["id"]: _as_measurement(row) for row in _stored(connection, MEASUREMENT, look.seq)}
+            judged = _stored(connection, VERDICT, look.seq)
         return tuple(measured.values()), tuple(_as_verdict(row, measured[row["measurement"]]) for row in judged)
 
     def nonconformities(self, system: str | None = None) -> list[Nonconformity]:
@@ -332,7 +334,8 @@ def _verdict_rows(judgement: Judgement, seq: int, measured: list[dict[str, Any]]
                     name: _as_stored(VERDICT, name, getattr(seen, name))
                     for name in ("value", "low", "high", "noise_floor", "n")
                 },
-                **{name: _as_stored(VERDICT, name, getattr(item, name)) for name in ("warn", "limit")},
+                **{name: _as_stored(VERDICT, name, getattr(item, name)) for name in ("warn", "limit", "family_alpha")},
+                "family_size": item.family_size,
                 "assessment": (judgement.assessment or {}).get("sha256", ""),
             }
         )
@@ -368,7 +371,8 @@ def _as_measurement(row: dict[str, Any]) -> Measurement:
 
 
 def _as_verdict(row: dict[str, Any], measurement: Measurement) -> Verdict:
-    fields = {name: row[name] for name in ("criterion", "segment", "warn", "limit", "direction", "severity", "reason")}
+    stored = (name for name in Verdict.__slots__ if name not in ("outcome", "measurement"))
+    fields = {name: row[name] for name in stored}
     return Verdict(**fields, outcome=Outcome(row["verdict"]), measurement=measurement)
 
 

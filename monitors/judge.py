@@ -27,8 +27,10 @@ class Labels:
     mature: bool
 
 
-def judge(measurement: Measurement, criterion: Criterion, labels: Labels, segment: str = ALL_ROWS) -> Verdict:
-    """One measurement against one criterion."""
+def judge(
+    measurement: Measurement, criterion: Criterion, labels: Labels, segment: str = ALL_ROWS, family_size: int = 1
+) -> Verdict:
+    """One measurement against one criterion, one of `family_size` questions that it asks in this look."""
     outcome, reason = _decide(measurement, criterion, labels)
     return Verdict(
         criterion=criterion.id,
@@ -40,6 +42,8 @@ def judge(measurement: Measurement, criterion: Criterion, labels: Labels, segmen
         direction=criterion.direction,
         severity=criterion.severity,
         reason=reason,
+        family_alpha=criterion.alpha,
+        family_size=family_size,
     )
 
 
@@ -58,12 +62,13 @@ def judge_all(
     by_question = {(m.metric, m.column or m.segment or EVERY): m for m in found}
     known, verdicts = tuple(contrasts), []
     for criterion in criteria:
-        for where in covered_by(criterion, known):
+        covered = covered_by(criterion, known)
+        for where in covered:
             measurement = by_question.get((criterion.metric, where))
             if measurement is None:
                 measurement = _never_measured(criterion, where)
                 found.append(measurement)
-            verdicts.append(judge(measurement, criterion, labels, where or ALL_ROWS))
+            verdicts.append(judge(measurement, criterion, labels, where or ALL_ROWS, len(covered)))
     return tuple(found), tuple(verdicts)
 
 

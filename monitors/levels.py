@@ -1,7 +1,7 @@
 """How sure each measurement has to be: the error rate that the criteria ask of it.
 
-Measuring knows no limit, but bounds need a level. A criterion's `alpha` is shared evenly (Bonferroni) over the
-columns or contrasts that it covers; what no criterion asks for gets 95 % two-sided bounds.
+Measuring knows no limit, but bounds need a level. All that a criterion covers shares its `alpha`; what no criterion
+asks for gets 95 % two-sided bounds.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ def levels_of(criteria: Iterable[Criterion], contrasts: Iterable[Contrast]) -> L
     known = tuple(contrasts)
     levels: dict[tuple[str, str], Family] = {}
     for criterion in criteria:
-        family = Family(criterion.alpha, covered_by(criterion, known))
+        # Where the estimate alone decides, bounds are as wide as where nobody asks.
+        family = Family(criterion.alpha or DEFAULT_ALPHA, covered_by(criterion, known))
         for where in family.members:
             before = levels.get((criterion.metric, where), family)
             levels[criterion.metric, where] = min(before, family, key=lambda f: f.alpha_each)

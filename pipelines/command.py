@@ -231,6 +231,40 @@ def inspect(html: Path | None, as_json: bool, **asked: Any) -> None:
     inspect_files(html, as_json, **asked)
 
 
+@main.command()
+@click.argument("system")
+@click.argument("criterion")
+@click.option("--limit", type=float, required=True, metavar="X", help="The limit to try.")
+@click.option("--warn", type=float, metavar="X", help="A warning line to go with it; none unless given.")
+@JSON
+def backtest(system: str, criterion: str, limit: float, warn: float | None, as_json: bool) -> None:
+    """What another limit of CRITERION would have done over everything that SYSTEM has measured.
+
+    Nothing is kept: a limit changes when the impact assessment does, and somebody approves it.
+    """
+    from assets.home import site
+    from assets.landing import NotArrived
+    from assets.rejudging import backtest as held_against
+    from assets.rejudging import breaches
+    from pipelines.listing import show
+
+    declaration = _the_system(load_all(systems_folder()), system)
+    if not home().exists:
+        raise UsageFault(f"Nothing has run yet in {home().root}. Start with `aims run {system}`.")
+    try:
+        found = held_against(declaration, criterion, site(run="aims"), limit=limit, warn=warn)
+    except NotArrived as reason:
+        raise UsageFault(str(reason)) from None
+    columns = ("batch", "segment", "value", "low", "high", "n", "declared", "proposed", "reason")
+    show([item.as_row() for item in found], columns, as_json=as_json, empty="Nothing has been measured yet.")
+    if found and not as_json:
+        declared, proposed = breaches(found)
+        click.echo(
+            f"{declared} breach{'es' * (declared != 1)} at the declared limit {found[0].declared.limit:g}, "
+            f"{proposed} at {limit:g}, of {len(found)} questions. Bounds are those that were measured."
+        )
+
+
 @main.group()
 def ledger() -> None:
     """The append-only record behind everything."""
@@ -238,12 +272,16 @@ def ledger() -> None:
 
 @ledger.command()
 def verify() -> None:
-    """Recomputes the chain and compares stored results with the events that vouch for them."""
+    """Recomputes the chain, compares stored results with the events that vouch for them, and judges them again."""
+    from assets.rejudging import rejudge
+
     place = home()
     if not place.exists:
         raise UsageFault(f"There is no ledger in {place.root}. Run something first, or name it with AIMS_HOME.")
     register = place.register()
     faults = register.faults()
+    again = rejudge(register)
+    faults += again.faults
     for fault in faults:
         click.echo(fault)
     count, entry = register.head()
@@ -251,6 +289,9 @@ def verify() -> None:
         click.echo(f"The ledger does NOT hold: {len(faults)} faults in {count} events.", err=True)
         sys.exit(1)
     click.echo(f"{count} events hold; last entry {entry}")
+    click.echo(f"{again.verdicts} verdicts follow from their stored measurements")
+    if again.by_other_code:
+        click.echo(f"{again.by_other_code} verdicts of other versions of this program were not judged again")
     click.echo("unanchored: no signed checkpoint kept elsewhere was given, so a wholly rewritten file would pass")
 
 

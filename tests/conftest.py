@@ -158,6 +158,7 @@ def assessment_yaml() -> dict[str, Any]:
                 "rationale": "A reminder can be apologised for.",
             }
         ],
+        "false_alarms": {"at_most": 2, "per": "year"},
         "criteria": [
             {
                 **common,

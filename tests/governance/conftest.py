@@ -115,6 +115,7 @@ harms:
     not_measured_because: No data tells who read a letter.
 measures:
   - {id: second_look, harm: shame, description: Letters carry no sender.}
+false_alarms: {at_most: 1, per: month}
 criteria:
   - id: income_is_stable
     harm: wrong_people

@@ -117,6 +117,7 @@ def columns(table: str) -> list[str]:
     texts = ["id", "system", "batch", "segment", "reason"]
     if table == "verdict":
         more = ["criterion", "verdict", "direction", "severity", "assessment", "measurement", "warn", "limit"]
+        more += ["family_alpha", "family_size"]
     else:
         more = [
             "metric",

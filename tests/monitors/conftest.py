@@ -65,6 +65,7 @@ def criterion() -> Callable[..., Criterion]:
             "direction": "above",
             "limit": 0.5,
             "min_n": 1,
+            "alpha": None if given.get("evidence") == "point" else 0.05,
             "severity": "major",
             "owner": "team:owners",
             "controls": ("A.6.2.6",),

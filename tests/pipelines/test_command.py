@@ -52,8 +52,8 @@ def test_a_clean_run_exits_with_zero_and_its_listings_have_the_promised_keys(mad
     keys = {
         "measurements": "id system batch metric column segment value low high n unit method reference against "
         "as_known_on reason",
-        "verdicts": "id system batch criterion segment verdict value low high warn limit n noise_floor measurement "
-        "assessment reason",
+        "verdicts": "id system batch criterion segment verdict value low high warn limit n noise_floor family_alpha "
+        "family_size measurement assessment reason",
     }
     for listing, names in keys.items():
         rows = [json.loads(line) for line in made.aims(listing, "--json").stdout.splitlines()]
