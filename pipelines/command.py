@@ -233,6 +233,23 @@ def inspect(html: Path | None, as_json: bool, **asked: Any) -> None:
 
 @main.command()
 @click.argument("system")
+@click.option(
+    "--runs", default=400, show_default=True, type=click.IntRange(min=20), help="Batches drawn in each state."
+)
+@JSON
+def prove(system: str, runs: int, as_json: bool) -> None:
+    """False alarms and power of SYSTEM's criteria, by drawing batches from its own reference at its own sizes.
+
+    Nothing changed, everything exactly at its limit, and changes of 0.1, 0.2 and 0.5 standard deviations. Exit 1 when
+    a criterion breaches more often than the budget allows.
+    """
+    from pipelines.proving import prove_system
+
+    prove_system(_the_system(load_all(systems_folder()), system), runs, as_json)
+
+
+@main.command()
+@click.argument("system")
 @click.argument("criterion")
 @click.option("--limit", type=float, required=True, metavar="X", help="The limit to try.")
 @click.option("--warn", type=float, metavar="X", help="A warning line to go with it; none unless given.")
