@@ -228,7 +228,7 @@ def judgement_of(
     # What nobody approved is still measured, as sure as the criterion would ask.
     asked = criteria or tuple(c for c in declaration.criteria if c.window == "batch")
     found = measure(profile, reference, contrasts, levels_of(asked, contrasts), seed=profile.digest)
-    labels = Labels(_coverage(found), inputs.get("labels") == "mature")
+    labels = Labels(_coverage(found), inputs.get("labels") == "mature", profile.grid.outcome_columns)
     measurements: tuple[Measurement, ...]
     verdicts: tuple[Verdict, ...]
     measurements, verdicts = judge_all(found, criteria, contrasts, labels)

@@ -80,6 +80,8 @@ def shape_of(declaration: Declaration) -> Shape:
         name
         for name, column in system.columns.items()
         if {"feature", "attribute", "score", "prediction"} & set(column.roles)
+        # A class is told by its rate; the label of a regression is a number that can drift.
+        or (system.task == "regression" and "label" in column.roles)
     ]
     kinds = {kind: tuple(name for name in watched if declaration.kind(name) == kind) for kind in VIEWS}
     return Shape(
@@ -94,6 +96,8 @@ def shape_of(declaration: Declaration) -> Shape:
         score=system.the("score"),
         threshold=system.threshold,
         score_is_probability=system.score_is_probability,
+        task=system.task,
+        error=system.error,
     )
 
 

@@ -57,37 +57,57 @@ def train(declaration: Declaration, site: Site) -> dict[str, Any]:
 
 
 def _fit(declaration: Declaration, model: Model, path: Path) -> tuple[Pipeline, dict[str, Any]]:
+    import numpy as np
     import pandas as pd
-    from sklearn.metrics import accuracy_score, roc_auc_score
     from sklearn.model_selection import train_test_split
     from threadpoolctl import threadpool_limits
 
-    label = declaration.system.the("label") or ""
+    label, is_regression = declaration.system.the("label") or "", declaration.system.task == "regression"
     rows = pd.read_parquet(path, columns=[*model.features, label])
-    unlabelled = int(rows[label].isna().sum())
-    rows = rows[rows[label].notna()]
+    known = np.isfinite(rows[label].astype("float64")) if is_regression else rows[label].notna()
+    rows = rows[known]
     taught, held_out = train_test_split(
-        rows, test_size=model.holdout_share, random_state=model.seed, stratify=rows[label]
+        rows, test_size=model.holdout_share, random_state=model.seed, stratify=None if is_regression else rows[label]
     )
     pipeline = _pipeline(declaration, model)
     # One thread: sums in one order, so that the same snapshot gives the same model; and no spinning on a busy machine.
     with threadpool_limits(1):
         pipeline.fit(taught[list(model.features)], taught[label])
-        score = pipeline.predict_proba(held_out[list(model.features)])[:, 1]
+        seen = held_out[list(model.features)]
+        shown = _errors(pipeline, seen, held_out[label]) if is_regression else _hits(pipeline, seen, held_out[label])
     return pipeline, {
-        "roc_auc": float(roc_auc_score(held_out[label], score)),
-        "accuracy": float(accuracy_score(held_out[label], score >= 0.5)),
+        **shown,
         "rows_taught": len(taught),
         "rows_held_out": len(held_out),
-        "rows_without_label": unlabelled,
+        "rows_without_label": int((~known).sum()),
+    }
+
+
+def _hits(pipeline: Pipeline, seen: Any, label: Any) -> dict[str, float]:
+    from sklearn.metrics import accuracy_score, roc_auc_score
+
+    score = pipeline.predict_proba(seen)[:, 1]
+    return {
+        "roc_auc": float(roc_auc_score(label, score)),
+        "accuracy": float(accuracy_score(label, score >= 0.5)),
+    }
+
+
+def _errors(pipeline: Pipeline, seen: Any, label: Any) -> dict[str, float]:
+    from sklearn.metrics import mean_absolute_error, r2_score
+
+    prediction = pipeline.predict(seen)
+    return {
+        "mean_absolute_error": float(mean_absolute_error(label, prediction)),
+        "r_squared": float(r2_score(label, prediction)),
     }
 
 
 def _pipeline(declaration: Declaration, model: Model) -> Pipeline:
     from sklearn.compose import make_column_transformer
-    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
+    from sklearn.linear_model import LinearRegression, LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
@@ -100,19 +120,21 @@ def _pipeline(declaration: Declaration, model: Model) -> Pipeline:
         )
         prepared = make_column_transformer((codes, categorical), ("passthrough", numeric))
         places = list(range(len(categorical)))
-        return make_pipeline(
-            prepared, HistGradientBoostingClassifier(random_state=model.seed, categorical_features=places)
-        )
+        is_regression = declaration.system.task == "regression"
+        trees = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
+        return make_pipeline(prepared, trees(random_state=model.seed, categorical_features=places))
     encoded = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=10)
     measured = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     prepared = make_column_transformer((encoded, categorical), (measured, numeric))
-    return make_pipeline(prepared, LogisticRegression(max_iter=1000))
+    fitted = LinearRegression() if model.estimator == "linear_regression" else LogisticRegression(max_iter=1000)
+    return make_pipeline(prepared, fitted)
 
 
 def _held_against(metric: str, limit: float, metrics: dict[str, Any]) -> dict[str, Any]:
-    value = metrics[metric]
-    reason = f"{metric} {value:.4f} on {metrics['rows_held_out']} held-out rows, must be at least {limit:g}"
-    return {"metric": metric, "limit": limit, "value": value, "met": value >= limit, "reason": reason}
+    value, is_error = metrics[metric], metric == "mean_absolute_error"
+    side, met = ("at most", value <= limit) if is_error else ("at least", value >= limit)
+    reason = f"{metric} {value:.4f} on {metrics['rows_held_out']} held-out rows, must be {side} {limit:g}"
+    return {"metric": metric, "limit": limit, "value": value, "met": met, "reason": reason}
 
 
 def _dump(pipeline: Pipeline, path: Path) -> None:

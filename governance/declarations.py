@@ -19,6 +19,7 @@ from governance import budget
 from governance.assessment import Approval, Criterion, ImpactAssessment
 from governance.canonical import digest
 from governance.faults import DeclarationFaults, Fault, UsageFault
+from governance.metrics import METRICS, fitting
 from governance.periods import floor
 from governance.system import Kind, Model, System, views
 
@@ -322,6 +323,10 @@ def _system_faults(system: System, document: _Document | None, folder: Path, typ
     for name in sorted(set(types) - set(system.columns)):
         what = f"columns: the contract's column {name!r} has no role."
         yield document.fault(("columns",), what, "Give it one, or remove it from the contract.")
+    for name in _not_numbers(system, types):
+        what = f"columns.{name}: a regression needs a number here, and this is a category or no number."
+        remedy = "Make it integer or number in the contract, without the role attribute and without another kind."
+        yield document.fault(("columns", name), what, remedy)
     period = system.batches.period
     for key, day in (
         ("reference.from", system.reference.from_),
@@ -335,6 +340,15 @@ def _system_faults(system: System, document: _Document | None, folder: Path, typ
     if system.reference.from_ < system.batches.to and system.batches.from_ < system.reference.to:
         what = "batches: overlap the reference period; a batch cannot be compared with itself."
         yield document.fault(("batches",), what, f"Let batches start on {system.reference.to} or later.")
+
+
+def _not_numbers(system: System, types: dict[str, str]) -> Iterator[str]:
+    """Label and prediction of a regression that could not be reckoned with."""
+    for role in ("label", "prediction") if system.task == "regression" else ():
+        for name in system.having(role):
+            is_number = types.get(name) in ("integer", "number") and _kind(system, types, name) == "numeric"
+            if name in types and not is_number:
+                yield name
 
 
 def _assessment_faults(
@@ -360,6 +374,12 @@ def _criterion_faults(
     criterion: Criterion, groupings: set[str], system: System, types: dict[str, str]
 ) -> Iterator[tuple[str, str]]:
     watched = {view: name for name in system.columns for view in views(name, _kind(system, types, name))}
+    watched |= {system.error: system.error} if system.error else {}
+    metric = METRICS[criterion.metric]
+    if metric.task not in (None, system.task):
+        fit = ", ".join(fitting(system.task, metric.about))
+        yield "metric", f"{metric.name} is for a {metric.task}, and this is a {system.task}: {fit} fit."
+        return
     for column in criterion.columns:
         if column in system.columns and column not in watched:
             named = " and ".join(repr(view) for view, name in watched.items() if name == column)
@@ -384,6 +404,15 @@ def _model_faults(system: System, model: Model, document: _Document | None) -> I
         yield document.fault((), "A model needs a training source.", "Declare sources.training in system.yaml.")
     if not system.the("label"):
         yield document.fault((), "A model needs a column with the role label.", "Declare it in system.yaml.")
+    other = {"binary_classification": "linear_regression", "regression": "logistic_regression"}[system.task]
+    if model.estimator == other:
+        what = f"estimator: {other} is not for a {system.task}."
+        yield document.fault(("estimator",), what, "Take the other regression, or gradient_boosting.")
+    for index, item in enumerate(model.release):
+        task = METRICS[item.metric].task
+        if task != system.task:
+            what = f"release.{index}.metric: {item.metric} is for a {task}, and this is a {system.task}."
+            yield document.fault(("release", index, "metric"), what, "Name a metric of its task.")
     for index, name in enumerate(model.features):
         if name not in system.columns:
             yield document.fault(("features", index), f"features: unknown column {name!r}.", "Mend it.")

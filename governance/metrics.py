@@ -6,12 +6,14 @@ Definitions are where metrics are computed (`monitors/`); here stands what a dec
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 # All rows of a batch, one column, or one group against another.
 About = Literal["rows", "column", "contrast"]
+# What a system predicts: one of two classes, or a number.
+Task = Literal["binary_classification", "regression"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Metric:
         The size of a change or of a difference: held against the smallest one that the rows could show.
     neutral : float
         What it is when there is nothing to find.
+    task : str or None
+        The one task that it is defined for; None where it is for all.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Metric:
     has_bounds: bool = True
     is_effect: bool = False
     neutral: float = 0.0
+    task: Task | None = None
 
 
 # Rate → whether it rests on outcomes.
@@ -52,11 +57,25 @@ RATES = {
     "false_negative_rate": True,
 }
 GROUP_RATES = tuple(RATES)
+# Mean of a regression → whether it rests on outcomes.
+MEANS = {
+    "mean_label": True,
+    "mean_prediction": False,
+    "mean_error": True,
+    "mean_absolute_error": True,
+}
 DISTANCES = ("psi", "jensen_shannon", "ks")
 
 
 def _all() -> Iterator[Metric]:
     yield Metric("label_coverage", "rows")
+    for distance in DISTANCES:
+        yield Metric(distance, "column", is_distance=True)
+    yield from (replace(metric, task="binary_classification") for metric in _of_classes())
+    yield from (replace(metric, task="regression") for metric in _of_numbers())
+
+
+def _of_classes() -> Iterator[Metric]:
     for rate, needs_labels in RATES.items():
         yield Metric(rate, "rows", needs_labels)
         yield Metric(f"{rate}_difference", "contrast", needs_labels, is_effect=True)
@@ -66,8 +85,22 @@ def _all() -> Iterator[Metric]:
     yield Metric("roc_auc", "rows", needs_labels=True)
     for score in ("f1", "brier_score", "log_loss"):
         yield Metric(score, "rows", needs_labels=True, has_bounds=False)
-    for distance in DISTANCES:
-        yield Metric(distance, "column", is_distance=True)
+
+
+def _of_numbers() -> Iterator[Metric]:
+    for mean, needs_labels in MEANS.items():
+        # A mean error has a neutral value: how far from zero it would have to be to show is part of the answer.
+        yield Metric(mean, "rows", needs_labels, is_effect=mean == "mean_error")
+        yield Metric(f"{mean}_difference", "contrast", needs_labels, is_effect=True)
+    for mean in ("mean_label", "mean_prediction"):
+        yield Metric(f"{mean}_change", "rows", MEANS[mean], is_effect=True)
+    for metric in ("root_mean_squared_error", "r_squared"):
+        yield Metric(metric, "rows", needs_labels=True)
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _all()})
+
+
+def fitting(task: Task, about: About) -> tuple[str, ...]:
+    """Names of the metrics that a criterion of such a system may name, about rows, columns or contrasts."""
+    return tuple(m.name for m in METRICS.values() if m.about == about and m.task in (None, task))

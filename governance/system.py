@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from governance.addresses import database_problems, file_problems
+from governance.metrics import Task
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
 Party = Annotated[str, StringConstraints(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
@@ -236,7 +237,7 @@ class System(Strict):
     organisation_role: Literal["provider", "producer", "customer", "user", "partner"]
     stage: Literal["design", "development", "verification", "deployment", "operation", "retirement"]
     alerts: Annotated[tuple[Party, ...], Field(min_length=1)]
-    task: Literal["binary_classification"]
+    task: Task
     columns: dict[str, Column]
     personal: tuple[str, ...] = ()
     groupings: tuple[Grouping, ...] = ()
@@ -268,6 +269,11 @@ class System(Strict):
         """Score from which a case counts as predicted positive; None where a column holds the prediction."""
         return self.prediction.score_at_least if self.prediction else None
 
+    @property
+    def error(self) -> str | None:
+        """The name under which prediction minus label is measured; None but for a regression with a label."""
+        return f"{self.the('label')} (error)" if self.task == "regression" and self.the("label") else None
+
     def source(self, part: Part) -> Any:
         """The declared source of this part, or None."""
         return getattr(self.sources, part)
@@ -277,7 +283,7 @@ class Model(Strict):
     """`model.yaml`: how a candidate model is trained, and what it must show before a release (A.6.2.3, A.6.2.4)."""
 
     name: Identifier
-    estimator: Literal["logistic_regression", "gradient_boosting"]
+    estimator: Literal["logistic_regression", "linear_regression", "gradient_boosting"]
     features: Annotated[tuple[str, ...], Field(min_length=1)]
     holdout_share: Annotated[float, Field(gt=0, lt=1)]
     seed: int
@@ -285,9 +291,9 @@ class Model(Strict):
 
 
 class ReleaseCriterion(Strict):
-    """A limit that the candidate must keep on held-out rows."""
+    """A limit that the candidate must keep on held-out rows: at most this error, at least that much of the rest."""
 
-    metric: Literal["roc_auc", "accuracy"]
+    metric: Literal["roc_auc", "accuracy", "mean_absolute_error", "r_squared"]
     limit: float
     rationale: Text
 
@@ -318,12 +324,29 @@ def _role_problems(system: System) -> Iterator[str]:
 
 
 def _prediction_problems(system: System) -> Iterator[str]:
+    if system.task == "regression":
+        yield from _regression_problems(system)
+        return
     if system.the("prediction") and system.prediction:
         yield "Declare a prediction column or `prediction: {score_at_least: ...}`, not both."
     if system.prediction and not system.the("score"):
         yield "`prediction: {score_at_least: ...}` needs a column with the role score."
     if not (system.the("prediction") or system.prediction):
         yield "A column must have the role prediction, or `prediction: {score_at_least: ...}` be given."
+
+
+def _regression_problems(system: System) -> Iterator[str]:
+    """A regression predicts a number: there is nothing to score, to cut at a threshold or to take for a probability."""
+    if not system.the("prediction"):
+        yield "A regression needs a column with the role prediction."
+    if system.the("score"):
+        yield f"A regression has no score: give {system.the('score')!r} the role prediction or feature."
+    if system.prediction:
+        yield "A regression has no threshold: remove `prediction`."
+    if system.score_is_probability:
+        yield "A regression predicts no probability: remove `score_is_probability`."
+    if system.error in system.columns:
+        yield f"The name {system.error!r} is taken: prediction minus label is measured under it. Rename the column."
 
 
 Model.model_rebuild()

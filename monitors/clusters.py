@@ -15,6 +15,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pyarrow.compute as pc
 
+from monitors import power_sums
 from monitors.grid import COARSE_BINS, ENTITY_BUCKETS, ColumnGrid, Grid, GroupGrid
 from monitors.profile import Clusters
 from monitors.tally import AT_ONCE, tally
@@ -56,7 +57,8 @@ def count(table: ir.Table, grid: Grid, columns: Sequence[ColumnGrid], key: str) 
                 place, cell = row["word"].split(" ")
                 counts[int(place, 16), int(cell)] = row["n"]
             found["columns" if isinstance(item, ColumnGrid) else "cubes"][item.name] = counts
-    return Clusters(found["columns"], found["cubes"])
+    sums = power_sums.by_bucket(table, grid, bucket) if grid.regression else {}
+    return Clusters(found["columns"], found["cubes"], sums)
 
 
 def cells(item: ColumnGrid | GroupGrid) -> int:
@@ -78,4 +80,5 @@ def _cell(table: ir.Table, grid: Grid, item: ColumnGrid | GroupGrid) -> ir.Value
     if not item.is_numeric:
         return category_code(word_of(table, item), item.categories)
     edges = coarse_edges(item)
-    return bin_of(finite(number_of(table, item)), edges).fill_null(len(edges) + 1)
+    found = bin_of(finite(number_of(table, item)), edges)
+    return found if item.name in grid.outcome_columns else found.fill_null(len(edges) + 1)

@@ -61,6 +61,15 @@ def by_group(profile: Profile, contrasts: Iterable[Contrast], levels: Levels) ->
                 yield from _contrasts_of(contrast, sizes, hits, levels)
 
 
+def withheld(sizes: Mapping[str, int]) -> dict[str, str]:
+    """Groups that are too few people to publish, each with the reason."""
+    return {
+        group: f"withheld: fewer than {SMALLEST_GROUP} people"
+        for group, size in sizes.items()
+        if 0 < size < SMALLEST_GROUP
+    }
+
+
 def group_rates(cube: Counts, groups: tuple[str, ...]) -> dict[tuple[str, str], float]:
     """(metric, group) → rate, by fairlearn from the counts of a cube of shape (groups, 3, 3, score bins)."""
     table = cube.sum(axis=-1)
@@ -132,8 +141,8 @@ def _rates_of(
     grouping: str, group: str, size: int, hits: dict[str, Hits], values: dict[tuple[str, str], float]
 ) -> Iterator[Measurement]:
     segment = f"{grouping}={group}"
-    if 0 < size < SMALLEST_GROUP:
-        reason = f"withheld: fewer than {SMALLEST_GROUP} people"
+    reason = withheld({group: size}).get(group)
+    if reason:
         yield Measurement("rows", None, 0, "rows", "count", segment=segment, reason=reason)
         for metric in GROUP_RATES:
             yield Measurement(metric, None, 0, "share", "withheld", segment=segment, reason=reason)
@@ -175,8 +184,9 @@ def _why_undefined(
     for group in (contrast.group, contrast.baseline):
         if group not in hits:
             return f"undefined ({group!r} does not occur in the reference or the batch)"
-        if 0 < sizes[group] < SMALLEST_GROUP:
-            return f"withheld: fewer than {SMALLEST_GROUP} people in {group!r}"
+        why = withheld({group: sizes[group]}).get(group)
+        if why:
+            return f"{why} in {group!r}"
         if hits[group][metric].n == 0:
             return f"undefined (0 {DENOMINATORS[metric]} in {group!r})"
     return None

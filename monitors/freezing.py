@@ -13,9 +13,11 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 
+from governance.metrics import Task
 from monitors import tally
 from monitors.clusters import named
 from monitors.grid import (
+    ERROR_BINS,
     EXACT_SCORES,
     FINE_BINS,
     RARE,
@@ -23,19 +25,23 @@ from monitors.grid import (
     ColumnGrid,
     Grid,
     GroupGrid,
+    RegressionGrid,
     ScoreGrid,
     View,
     edge_above,
     edge_below,
     merge_rare,
+    rounded_up,
     shortest_between,
 )
-from monitors.views import finite, number_of, word_of
+from monitors.views import finite, number_of, with_error, word_of
 
 MAX_CATEGORIES = 1000
 MAX_GROUPS = 50
 SAMPLED_ROWS = 200_000
 FEW_VALUES = 20_000
+# Numbers whose squares are numbers.
+LARGEST = 1e150
 # Engines that hand over rows in batches, in their order, and need not hold them all.
 _STREAMS = frozenset({"duckdb"})
 
@@ -49,6 +55,7 @@ class Shape:
     timestamps : columns counted by hour of the week
     texts : columns of free text, counted by length and by the kinds of characters in them
     entity : the column that names whom a row is about; rows of one entity are not independent of each other
+    error : of a regression, the name under which prediction minus label is counted like a numeric column
     """
 
     numeric: tuple[str, ...]
@@ -62,6 +69,8 @@ class Shape:
     timestamps: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     entity: str | None = None
+    task: Task = "binary_classification"
+    error: str | None = None
 
 
 def freeze(table: ir.Table, shape: Shape, *, entity_key: str = "") -> Grid:
@@ -71,13 +80,16 @@ def freeze(table: ir.Table, shape: Shape, *, entity_key: str = "") -> Grid:
     others `FINE_BINS` quantiles. Categories held by fewer than `RARE` rows become `(other)`.
     """
     attributes = tuple(sorted({name for by in shape.groupings for name in by}))
+    table = _with_outcomes(table, shape)
     words = [ColumnGrid(name) for name in shape.categorical]
     words += [_view(name, "week") for name in shape.timestamps]
     words += [_view(name, "characters") for name in shape.texts]
     numbers = [ColumnGrid(name) for name in shape.numeric] + [_view(name, "length") for name in shape.texts]
+    numbers += [ColumnGrid(shape.error)] if shape.error else []
     found = _categories(table, [*words, *(ColumnGrid(name) for name in attributes)], len(words), set(attributes))
     score = [ColumnGrid(shape.score)] if shape.score else []
-    edges = _edges(table, [*numbers, *score])
+    outcomes = [ColumnGrid(name) for name in _outcomes(shape)]
+    edges = _edges(table, [*numbers, *outcomes, *score])
     columns = [
         ColumnGrid(grid.name, edges=edges[i].edges, view=grid.view, discrete=edges[i].discrete)
         for i, grid in enumerate(numbers)
@@ -94,6 +106,40 @@ def freeze(table: ir.Table, shape: Shape, *, entity_key: str = "") -> Grid:
         threshold=shape.threshold,
         entity=shape.entity,
         entity_key=named(entity_key) if shape.entity else None,
+        regression=_regression_grid(shape, [one.span for one in edges[len(numbers) :]]) if outcomes else None,
+    )
+
+
+def _with_outcomes(table: ir.Table, shape: Shape) -> ir.Table:
+    """The table with the error of a regression beside its columns; a label that it lacks is not known."""
+    if shape.task != "regression":
+        return table
+    lacking = [name for name in (shape.label, shape.prediction) if name and name not in table.columns]
+    table = table.mutate(**{name: ibis.null("float64") for name in lacking}) if lacking else table
+    return with_error(table, shape.label, shape.prediction, shape.error)
+
+
+def _outcomes(shape: Shape) -> list[str]:
+    """Label, prediction and error of a regression, as far as there are such."""
+    found = (shape.label, shape.prediction, shape.error) if shape.task == "regression" else ()
+    return [name for name in found if name]
+
+
+def _regression_grid(shape: Shape, spans: Sequence[tuple[float, float] | None]) -> RegressionGrid:
+    """From the stretches that hold nearly all labels, predictions and errors of the reference."""
+    span = dict(zip(_outcomes(shape), spans, strict=False))
+    low, high = (shape.label and span[shape.label]) or (shape.prediction and span[shape.prediction]) or (-1.0, 1.0)
+    half = high / 2 - low / 2
+    scale = rounded_up(half) if 0 < half < LARGEST else 1.0
+    error = shape.error and span[shape.error]
+    farthest = max(map(abs, error)) if error else scale
+    # Of few digits, and split in halves: every edge is a number that any engine reads exactly.
+    reach = rounded_up(farthest) if 0 < farthest < LARGEST else scale
+    return RegressionGrid(
+        centre=edge_above(low / 2 + high / 2),
+        scale=scale,
+        errors=ScoreGrid(low=-reach, high=reach, bins=ERROR_BINS),
+        column=shape.error,
     )
 
 

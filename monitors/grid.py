@@ -23,6 +23,7 @@ ENTITY_BUCKETS = 256
 COARSE_BINS = 16
 SCORE_BINS = 1000
 EXACT_SCORES = 64
+ERROR_BINS = 256
 OTHER, MISSING = "(other)", "(missing)"
 
 # What of a column is counted: its values, the hour of the week of a time, the length or the kinds of characters
@@ -93,6 +94,27 @@ class ScoreGrid:
 
 
 @dataclass(frozen=True)
+class RegressionGrid:
+    """What is frozen for the label and the prediction of a regression, both in units of the label.
+
+    Attributes
+    ----------
+    centre, scale : float
+        Middle and half width of the stretch that holds nearly all labels of the reference (its predictions, where no
+        label is known). Powers are summed of `(x - centre) / scale`, which stays near -1 to 1.
+    errors : ScoreGrid
+        Bins of prediction minus label, of equal width and symmetrical about zero.
+    column : str or None
+        The column under which the error is watched like any other; None without a label.
+    """
+
+    centre: float
+    scale: float
+    errors: ScoreGrid
+    column: str | None
+
+
+@dataclass(frozen=True)
 class GroupGrid:
     """Groups of one grouping: the cells of its attributes' categories, `(other)` and `(missing)` included."""
 
@@ -121,7 +143,7 @@ class Grid:
     """Everything that is frozen with a reference; two profiles add only when their grids are equal.
 
     `entity_key` is the digest of the secret under which entities are hashed: buckets made under another one hold
-    other entities, and must not add.
+    other entities, and must not add. `regression` is None where the label is one of two classes.
     """
 
     columns: tuple[ColumnGrid, ...]
@@ -133,6 +155,7 @@ class Grid:
     threshold: float | None
     entity: str | None = None
     entity_key: str | None = None
+    regression: RegressionGrid | None = None
     _by_name: dict[str, ColumnGrid] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -143,13 +166,23 @@ class Grid:
 
     @property
     def score_size(self) -> int:
-        """Score bins of the cube; one where no score is declared."""
+        """Score bins of the cube, for a regression bins of the error; one where no score is declared."""
+        if self.regression:
+            return self.regression.errors.size
         return self.score.size if self.score else 1
+
+    @property
+    def outcome_columns(self) -> frozenset[str]:
+        """Watched columns that are not known before the outcome is: a row without it is not counted in them."""
+        return frozenset(n for n in (self.label, self.regression.column) if n) if self.regression else frozenset()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, from which `grid_of` makes the same grid."""
         plain = asdict(self)
         plain.pop("_by_name")
+        if self.regression is None:
+            # As grids were written before there were regressions: what was frozen then keeps its name.
+            plain.pop("regression")
         return plain
 
     @cached_property
@@ -160,15 +193,13 @@ class Grid:
 
 def grid_of(plain: dict[str, Any]) -> Grid:
     """The grid that `as_dict` wrote."""
-    score = plain["score"]
+    score, regression = plain["score"], plain.get("regression")
     return Grid(
         columns=tuple(
             ColumnGrid(c["name"], tuple(map(float, c["edges"])), tuple(c["categories"]), c["view"], c["discrete"])
             for c in plain["columns"]
         ),
-        score=ScoreGrid(tuple(map(float, score["values"])), float(score["low"]), float(score["high"]), score["bins"])
-        if score
-        else None,
+        score=_score_grid_of(score) if score else None,
         groupings=tuple(
             GroupGrid(tuple(g["by"]), tuple(tuple(item) for item in g["categories"])) for g in plain["groupings"]
         ),
@@ -178,7 +209,24 @@ def grid_of(plain: dict[str, Any]) -> Grid:
         threshold=None if plain["threshold"] is None else float(plain["threshold"]),
         entity=plain["entity"],
         entity_key=plain["entity_key"],
+        regression=RegressionGrid(
+            float(regression["centre"]),
+            float(regression["scale"]),
+            _score_grid_of(regression["errors"]),
+            regression["column"],
+        )
+        if regression
+        else None,
     )
+
+
+def _score_grid_of(plain: dict[str, Any]) -> ScoreGrid:
+    return ScoreGrid(tuple(map(float, plain["values"])), float(plain["low"]), float(plain["high"]), plain["bins"])
+
+
+def rounded_up(value: float) -> float:
+    """The smallest number of three significant digits that is not below `value` > 0: any engine reads it exactly."""
+    return float(decimal.Context(prec=3, rounding=decimal.ROUND_CEILING).create_decimal(repr(float(value))))
 
 
 def edge_above(value: float) -> float:

@@ -21,10 +21,14 @@ ALL_ROWS = "all rows"
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """How much of the outcome is known: share of rows with a label, and whether the delay has passed."""
+    """How much of the outcome is known: share of rows with a label, and whether the delay has passed.
+
+    `columns` are those that rest on the outcome, as the label of a regression does.
+    """
 
     coverage: float | None
     mature: bool
+    columns: frozenset[str] = frozenset()
 
 
 def judge(
@@ -118,7 +122,7 @@ def _numbers(measurement: Measurement) -> tuple[float | None, ...]:
 
 
 def _evidence_missing(measurement: Measurement, criterion: Criterion, labels: Labels) -> str | None:
-    if criterion.needs_labels:
+    if criterion.needs_labels or measurement.column in labels.columns:
         if labels.coverage is None or labels.coverage < criterion.min_label_coverage:
             share = "none" if not labels.coverage else f"{labels.coverage:.1%}"
             return f"labels are in for {share} of the rows, the criterion asks for {criterion.min_label_coverage:.0%}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from governance.records import Measurement
-from monitors import distinct, drift, fairness, performance
+from monitors import distinct, drift, fairness, group_errors, performance, regression
 from monitors.levels import Contrast, Levels
 from monitors.profile import Counts, Profile
 from monitors.uncertainty import mean_design_effect
@@ -32,8 +32,12 @@ def measure(
     seed : str
         Hexadecimal digest of what is measured: the same inputs give the same bytes.
     """
-    found = list(performance.overall(current, reference, levels))
-    found += list(fairness.by_group(current, contrasts, levels))
+    if current.grid.regression is not None:
+        found = list(regression.overall(current, reference, levels))
+        found += list(group_errors.by_group(current, contrasts, levels))
+    else:
+        found = list(performance.overall(current, reference, levels))
+        found += list(fairness.by_group(current, contrasts, levels))
     found += [_null_share(current, column.name) for column in current.grid.columns]
     found += [_distinct(current, column.name) for column in current.grid.columns if not column.is_numeric]
     if reference is not None:
@@ -67,6 +71,7 @@ def _drift(
     grid, before, now = current.grid[name], reference.columns[name], current.columns[name]
     for side, profile in (("batch", current), ("reference", reference)):
         if not profile.columns[name].sum():
+            side = f"outcomes of the {side}" if name in profile.grid.outcome_columns else side
             for metric in ("psi", "jensen_shannon", *(("ks",) if grid.is_numeric else ())):
                 yield _unmeasured(metric, name, side, _is_absent(profile, name))
             return
@@ -112,8 +117,8 @@ def _ks(name: str, before: Counts, now: Counts, alpha: float, rng: np.random.Gen
 
 
 def _is_absent(profile: Profile, name: str) -> bool:
-    """Whether rows came, but not this column: what is there but NULL is counted."""
-    return profile.rows > 0 and not profile.columns[name].sum()
+    """Whether rows came, but not this column: what is there but NULL is counted, unless it waits for an outcome."""
+    return profile.rows > 0 and not profile.columns[name].sum() and name not in profile.grid.outcome_columns
 
 
 def _unmeasured(metric: str, name: str, side: str, absent: bool) -> Measurement:

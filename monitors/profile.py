@@ -7,7 +7,7 @@ within rounding and stay out of the digest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,8 +20,11 @@ from monitors.distinct import Registers
 from monitors.grid import ENTITY_BUCKETS, Grid, GroupGrid
 
 Counts = np.ndarray[Any, np.dtype[np.int64]]
+Sums = np.ndarray[Any, np.dtype[np.float64]]
 # Third value of label and prediction: not known.
 NEGATIVE, POSITIVE, UNKNOWN = 0, 1, 2
+# A number that is known, where label and prediction are numbers.
+KNOWN = 0
 
 
 class GridMismatch(ValueError):
@@ -36,15 +39,19 @@ class Clusters:
     ----------
     columns : mapping of column to int64 array of shape (ENTITY_BUCKETS, coarse bins)
     cubes : mapping of grouping to int64 array of shape (ENTITY_BUCKETS, groups * 9)
+    sums : of a regression, mapping of grouping to float64 array of shape (ENTITY_BUCKETS, groups * terms of
+        `power_sums.BUCKET_TERMS`)
     """
 
     columns: Mapping[str, Counts]
     cubes: Mapping[str, Counts]
+    sums: Mapping[str, Sums] = field(default_factory=dict)
 
     def __add__(self, other: Clusters) -> Clusters:
         return Clusters(
             {name: counts + other.columns[name] for name, counts in self.columns.items()},
             {name: counts + other.cubes[name] for name, counts in self.cubes.items()},
+            _added(self.sums, other.sums),
         )
 
 
@@ -57,10 +64,12 @@ class Profile:
     columns : mapping of name to int64 array of shape (column grid's size,)
     moments : mapping of numeric column to (finite rows, sum, sum of squares)
     cubes : mapping of grouping to int64 array of shape (groups, 3 labels, 3 predictions, score bins);
-        the grouping "" is all rows. Third label or prediction: not known.
+        the grouping "" is all rows. Third label or prediction: not known. Of a regression the first is a known
+        number, the second is empty, and the bins are those of the error
     sketches : mapping of categorical column to registers of the values that are `(other)` (`monitors.distinct`);
         estimates, and therefore no part of the digest
     clusters : counts per bucket of entities; None where no entity is declared or one side lacks it
+    sums : of a regression, mapping of grouping to float64 array of shape (groups, terms of `power_sums.TERMS`)
     """
 
     grid: Grid
@@ -70,6 +79,7 @@ class Profile:
     cubes: Mapping[str, Counts]
     sketches: Mapping[str, Registers] = field(default_factory=dict)
     clusters: Clusters | None = None
+    sums: Mapping[str, Sums] = field(default_factory=dict)
 
     def __add__(self, other: Profile) -> Profile:
         if self.grid.digest != other.grid.digest:
@@ -85,6 +95,7 @@ class Profile:
             {name: counts + other.cubes[name] for name, counts in self.cubes.items()},
             _either(self.sketches, other.sketches),
             self.clusters + other.clusters if self.clusters and other.clusters else None,
+            _added(self.sums, other.sums),
         )
 
     def distinct_values(self, name: str) -> float:
@@ -118,9 +129,11 @@ class Profile:
         parts = [_sparse("column", name, counts) for name, counts in self.columns.items()]
         parts += [_sparse("cube", name, counts.ravel()) for name, counts in self.cubes.items()]
         parts += [_sparse("sketch", name, registers) for name, registers in self.sketches.items()]
+        parts += [_numbers("sum", name, sums) for name, sums in self.sums.items()]
         if self.clusters:
             parts += _clustered("column_cluster", self.clusters.columns)
             parts += _clustered("cube_cluster", self.clusters.cubes)
+            parts += [_numbers("sum_cluster", name, sums) for name, sums in self.clusters.sums.items()]
         moments = [
             {"part": f"moment_{kind}", "name": name, "code": 0, "count": int(triple[0]), "number": number}
             for name, triple in self.moments.items()
@@ -155,7 +168,17 @@ def profile_of(frame: pd.DataFrame, grid: Grid) -> Profile:
         }
 
     shapes = {grouping.name: len(grouping.groups) for grouping in grid.groupings}
-    clusters = Clusters(clustered("column_cluster"), clustered("cube_cluster"))
+
+    def numbers(part: str, rows: Callable[[str], int]) -> dict[str, Sums]:
+        return {
+            name: found.sort_values("code")["number"].to_numpy(dtype=float).reshape(rows(name), -1)
+            for (kind, name), found in parts.items()
+            if kind == part
+        }
+
+    clusters = Clusters(
+        clustered("column_cluster"), clustered("cube_cluster"), numbers("sum_cluster", lambda _: ENTITY_BUCKETS)
+    )
     return Profile(
         grid,
         int(parts["rows", ""]["count"].iloc[0]),
@@ -167,6 +190,7 @@ def profile_of(frame: pd.DataFrame, grid: Grid) -> Profile:
         },
         {name: dense("sketch", name, distinct.REGISTERS).astype(np.uint8) for kind, name in parts if kind == "sketch"},
         clusters if clusters.cubes else None,
+        numbers("sum", lambda name: shapes[name]),
     )
 
 
@@ -185,6 +209,17 @@ def _either(one: Mapping[str, Registers], two: Mapping[str, Registers]) -> dict[
         name: np.maximum(one.get(name, distinct.empty()), two.get(name, distinct.empty()))
         for name in sorted({*one, *two})
     }
+
+
+def _added(one: Mapping[str, Sums], two: Mapping[str, Sums]) -> dict[str, Sums]:
+    # Infinities of opposite sign add to no number, which is what is said of them where they are used.
+    with np.errstate(invalid="ignore", over="ignore"):
+        return {name: sums + two[name] for name, sums in one.items()}
+
+
+def _numbers(part: str, name: str, numbers: np.ndarray) -> pd.DataFrame:
+    found = numbers.ravel()
+    return pd.DataFrame({"part": part, "name": name, "code": np.arange(found.size), "count": 0, "number": found})
 
 
 def _sparse(part: str, name: str, counts: np.ndarray) -> pd.DataFrame:

@@ -18,11 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitors import clusters, distinct
+from monitors import clusters, distinct, power_sums
 from monitors.grid import ColumnGrid, Grid, GroupGrid
 from monitors.profile import Counts, Profile
 from monitors.tally import AT_ONCE, known_or_sketched, tally
-from monitors.views import INFINITY, bin_of, cube_code, finite, is_finite, number, number_of, word_of
+from monitors.views import INFINITY, bin_of, cube_code, finite, is_finite, number, number_of, with_error, word_of
 
 
 @ibis.udf.agg.builtin(name="histogram")
@@ -51,6 +51,9 @@ def profile(table: ir.Table, grid: Grid, *, entity_key: str = "") -> Profile:
     present = set(table.columns)
     absent = sorted(_roles(grid) - present)
     table = table.mutate(**{name: ibis.null("string") for name in absent}) if absent else table
+    if grid.regression and grid.regression.column:
+        table = with_error(table, grid.label, grid.prediction, grid.regression.column)
+        present.add(grid.regression.column)
     columns = [column for column in grid.columns if column.source in present]
     tallied = _tallied(table, grid, columns)
     numbers = [column for column in columns if column.is_numeric and column.name not in tallied.moments]
@@ -59,6 +62,8 @@ def profile(table: ir.Table, grid: Grid, *, entity_key: str = "") -> Profile:
     for name, found in measured.items():
         counts[name] = found.counts if found.binned else counts[name]
         counts[name][-4:] = found.counts[-4:]
+    for name in grid.outcome_columns:
+        counts[name][-4] = 0
     moments = {c.name: (0, 0.0, 0.0) for c in grid.columns if c.is_numeric}
     moments |= tallied.moments | {name: found.moments for name, found in measured.items()}
     return Profile(
@@ -69,6 +74,7 @@ def profile(table: ir.Table, grid: Grid, *, entity_key: str = "") -> Profile:
         _all_cubes(grid, tallied.cubes),
         tallied.sketches,
         clusters.count(table, grid, columns, entity_key) if grid.entity in present else None,
+        _all_cubes(grid, power_sums.by_group(table, grid, _finest(grid))) if grid.regression else {},
     )
 
 
@@ -242,7 +248,7 @@ def _finest(grid: Grid) -> tuple[GroupGrid, ...]:
     return tuple(g for g in grid.groupings if not any(set(g.by) < other for other in sets))
 
 
-def _all_cubes(grid: Grid, finest: Mapping[str, Counts]) -> dict[str, Counts]:
+def _all_cubes(grid: Grid, finest: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     divided = [grouping for grouping in grid.groupings if grouping.name in finest]
     return {
         grouping.name: finest[grouping.name]
@@ -252,7 +258,7 @@ def _all_cubes(grid: Grid, finest: Mapping[str, Counts]) -> dict[str, Counts]:
     }
 
 
-def _summed(fine: GroupGrid, grouping: GroupGrid, finest: Mapping[str, Counts]) -> Counts:
+def _summed(fine: GroupGrid, grouping: GroupGrid, finest: Mapping[str, np.ndarray]) -> np.ndarray:
     """The cube of `grouping` from that of a grouping which divides it further."""
     cube = finest[fine.name]
     sizes = [len(categories) + 2 for categories in fine.categories]
@@ -261,5 +267,7 @@ def _summed(fine: GroupGrid, grouping: GroupGrid, finest: Mapping[str, Counts]) 
     dropped = tuple(i for i in range(len(sizes)) if i not in kept)
     # What is left after the sum stands in the order of `fine`; the order of `grouping` is restored.
     left = sorted(kept)
-    summed = split.sum(axis=dropped).transpose(*(left.index(i) for i in kept), *range(len(kept), len(kept) + 3))
+    behind = range(len(kept), len(kept) + cube.ndim - 1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        summed = split.sum(axis=dropped).transpose(*(left.index(i) for i in kept), *behind)
     return np.ascontiguousarray(summed).reshape(-1, *cube.shape[1:])

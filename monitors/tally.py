@@ -6,7 +6,7 @@ the one thing that Ibis cannot say, so the sentence around its expressions is wr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -41,6 +41,32 @@ def tally(
     )
     schema = ibis.schema({"part": "int32", "word": "string", "code": "int64", "number": "float64", "n": "int64"})
     return engine.sql(query, schema=schema, dialect=engine.name)
+
+
+def summed(
+    table: ir.Table, words: Sequence[ir.Value], codes: Sequence[ir.Value], numbers: Mapping[str, ir.Value]
+) -> ir.Table:
+    """Sums of numbers per word and code: a table of (part, word, code) and a column for each number.
+
+    Parameters
+    ----------
+    words, codes : sequences of string and int64 expressions over `table`; `part` is as in `tally`
+    numbers : mapping of name to float64 expression over `table`
+        What is NULL is left out; a sum of nothing is NULL.
+    """
+    names = [f"w{i}" for i in range(len(words))] + [f"k{len(words) + i}" for i in range(len(codes))]
+    sums = [f"s{i}" for i in range(len(numbers))]
+    projected = table.select(**dict(zip([*names, *sums], [*words, *codes, *numbers.values()], strict=True)))
+    engine = table.get_backend()
+    parts = " ".join(f"WHEN GROUPING({name}) = 0 THEN {i}" for i, name in enumerate(names))
+    query = (
+        f"SELECT CASE {parts} END AS part, {_first(names, 'w', 'VARCHAR(1)')} AS word, "
+        f"{_first(names, 'k', 'BIGINT')} AS code, "
+        f"{', '.join(f'sum({name}) AS {name}' for name in sums)} "
+        f"FROM ({engine.compile(projected)}) AS p GROUP BY GROUPING SETS ({', '.join(f'({name})' for name in names)})"
+    )
+    schema = ibis.schema({"part": "int32", "word": "string", "code": "int64"} | dict.fromkeys(sums, "float64"))
+    return engine.sql(query, schema=schema, dialect=engine.name).rename(dict(zip(numbers, sums, strict=True)))
 
 
 def _first(names: Sequence[str], kind: str, nothing: str) -> str:

@@ -95,14 +95,24 @@ def design_effect(hits: np.ndarray, n: np.ndarray) -> float:
     M. H. Quenouille (1956), Biometrika 43, 353-360, doi:10.1093/biomet/43.3-4.353 (the grouped jackknife);
     L. Kish (1965), Survey Sampling, section 8.2 (the design effect).
     """
-    hits, n = hits[n > 0].astype(float), n[n > 0].astype(float)
-    buckets, total, rows = n.size, hits.sum(), n.sum()
+    total, rows = float(hits.sum()), float(n.sum())
     independent = total / rows * (1 - total / rows) / rows if rows else 0.0
-    if buckets < 2 or independent == 0:
-        return 1.0
-    without = (total - hits) / (rows - n)
-    variance = (buckets - 1) / buckets * float(((without - without.mean()) ** 2).sum())
-    return max(variance / independent, 1.0)
+    return max(jackknife_variance(hits, n) / independent, 1.0) if independent else 1.0
+
+
+def jackknife_variance(totals: np.ndarray, n: np.ndarray) -> float:
+    """Variance of `totals.sum() / n.sum()`, each bucket left out once; 0 where all rows are in one.
+
+    Parameters
+    ----------
+    totals : float or int array of shape (buckets,)
+    n : int array of shape (buckets,)
+    """
+    totals, n = totals[n > 0].astype(float), n[n > 0].astype(float)
+    if n.size < 2:
+        return 0.0
+    without = (totals.sum() - totals) / (n.sum() - n)
+    return (n.size - 1) / n.size * float(((without - without.mean()) ** 2).sum())
 
 
 def mean_design_effect(counts: np.ndarray) -> float:

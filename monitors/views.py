@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from monitors.grid import ColumnGrid, Grid, GroupGrid, ScoreGrid
-from monitors.profile import NEGATIVE, POSITIVE, UNKNOWN
+from monitors.profile import KNOWN, NEGATIVE, POSITIVE, UNKNOWN
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 # Kinds of characters that exist in every language, by Unicode's general category; the last are those that one
@@ -52,6 +52,13 @@ def number_of(table: ir.Table, grid: ColumnGrid) -> ir.Value:
     """What a numeric grid counts: the value, or the number of characters of a text."""
     column = table[grid.source]
     return column.cast("string").length() if grid.view == "length" else column
+
+
+def with_error(table: ir.Table, label: str | None, prediction: str | None, name: str | None) -> ir.Table:
+    """The table with prediction minus label under `name`; NULL where either is not a finite number."""
+    if name is None or label is None or prediction is None:
+        return table
+    return table.mutate(**{name: finite(table[prediction]) - finite(table[label])})
 
 
 def word_of(table: ir.Table, grid: ColumnGrid) -> ir.Value:
@@ -127,15 +134,19 @@ def _binary_code(column: ir.Value) -> ir.Value:
     return ibis.cases((found == 1, POSITIVE), (found == 0, NEGATIVE), else_=UNKNOWN)
 
 
+def _known_code(column: ir.Value) -> ir.Value:
+    return finite(column).isnull().ifelse(UNKNOWN, KNOWN)
+
+
 def _label_code(table: ir.Table, grid: Grid) -> ir.Value:
     if grid.label is None:
         return ibis.literal(UNKNOWN)
-    return _binary_code(table[grid.label])
+    return _known_code(table[grid.label]) if grid.regression else _binary_code(table[grid.label])
 
 
 def _prediction_code(table: ir.Table, grid: Grid) -> ir.Value:
     if grid.prediction is not None:
-        return _binary_code(table[grid.prediction])
+        return _known_code(table[grid.prediction]) if grid.regression else _binary_code(table[grid.prediction])
     if grid.score_column is None or grid.threshold is None:
         return ibis.literal(UNKNOWN)
     score = number(table[grid.score_column])
@@ -144,6 +155,9 @@ def _prediction_code(table: ir.Table, grid: Grid) -> ir.Value:
 
 
 def _score_code(table: ir.Table, grid: Grid) -> ir.Value:
+    if grid.regression is not None:
+        missing = grid.regression.errors.size - 1
+        return score_bin(table[grid.regression.column], grid.regression.errors) if grid.regression.column else missing
     if grid.score is None or grid.score_column is None:
         return ibis.literal(0)
     return score_bin(number(table[grid.score_column]), grid.score)

@@ -159,6 +159,32 @@ def test_a_batch_without_rows_and_columns_that_are_not_there_are_the_same_on_spa
         alike(one, two)
 
 
+@needs_java
+def test_spark_counts_and_sums_a_regression_as_duckdb_does(spark: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    label = rng.gamma(4, 100, 600)
+    guess = label + rng.normal(0, 40, 600)
+    guess[:4] = NAN, INF, -INF, 1e308
+    columns = {"price": pa.array(label, mask=rng.random(600) < 0.1), "guess": pa.array(guess, from_pandas=False)}
+    columns |= {"town": pa.array(rng.choice(["A", "B"], 600)), "kind": pa.array(rng.choice(["flat", "hut"], 600))}
+    columns["person"] = pa.array([f"p{n}" for n in rng.integers(0, 200, 600)])
+    pq.write_table(pa.table(columns), tmp_path / "prices.parquet")
+    asked = dataclasses.replace(FEW, numeric=("price", "guess"), categorical=(), score=None, threshold=None)
+    asked = dataclasses.replace(asked, label="price", prediction="guess", task="regression", error="price (error)")
+    asked = dataclasses.replace(asked, groupings=(("town",), ("town", "kind")), entity="person")
+    here, there = (e.read_parquet(str(tmp_path / "prices.parquet")) for e in (ibis.duckdb.connect(), spark))
+    grid = freeze(here, asked, entity_key=ENTITY_KEY)
+    assert freeze(there, asked, entity_key=ENTITY_KEY) == grid
+    one, two = (profile(table, grid, entity_key=ENTITY_KEY) for table in (here, there))
+    alike(one, two)
+    assert one.clusters is not None and two.clusters is not None
+    for ours, theirs in ((one.sums, two.sums), (one.clusters.sums, two.clusters.sums)):
+        for name, sums in ours.items():
+            # What a value of 1e308 makes of its group is infinite, or no number, on both.
+            assert np.allclose(theirs[name], sums, rtol=1e-9, atol=1e-12, equal_nan=True), name
+            assert np.isfinite(sums).any()
+
+
 def test_hours_of_the_week_are_those_of_the_calendar(kept: Path, on_duckdb: Profile) -> None:
     for name, form in (("moment", "%a %H"), ("day", "%a")):
         values = pq.read_table(kept / "batch.parquet", columns=[name])[name].to_pylist()
