@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from governance.assessment import Approval, Criterion, ImpactAssessment
 from governance.canonical import digest
 from governance.faults import DeclarationFaults, Fault, UsageFault
+from governance.metrics import METRICS
 from governance.periods import floor
 from governance.system import Kind, Model, System, views
 
@@ -363,6 +364,8 @@ def _criterion_faults(
         yield "window", f"{criterion.window!r} is not among batches.windows {list(system.batches.windows)}."
     if criterion.metric == "roc_auc" and not system.the("score"):
         yield "metric", "roc_auc needs a column with the role score."
+    if METRICS[criterion.metric].needs_rows and not system.having("feature"):
+        yield "metric", f"{criterion.metric} looks at columns with the role feature, and there is none."
     if (criterion.needs_labels or criterion.metric == "label_coverage") and not system.the("label"):
         yield "metric", f"{criterion.metric} needs a column with the role label."
     if criterion.metric in ("brier_score", "log_loss") and not system.score_is_probability:

@@ -23,13 +23,15 @@ class Metric:
     needs_labels : bool
         Rests on outcomes: withheld until enough of them are in.
     is_distance : bool
-        Never below zero, and only bad when large.
+        How far apart two samples are: never below zero, and only bad when large.
     has_bounds : bool
         Comes with an interval; without one only the estimate can be judged.
     is_effect : bool
         The size of a change or of a difference: held against the smallest one that the rows could show.
     neutral : float
         What it is when there is nothing to find.
+    needs_rows : bool
+        Rests on a sample of rows and not on counts: windows, which are sums of counts, have none.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Metric:
     has_bounds: bool = True
     is_effect: bool = False
     neutral: float = 0.0
+    needs_rows: bool = False
 
 
 # Rate → whether it rests on outcomes.
@@ -68,6 +71,7 @@ def _all() -> Iterator[Metric]:
         yield Metric(score, "rows", needs_labels=True, has_bounds=False)
     for distance in DISTANCES:
         yield Metric(distance, "column", is_distance=True)
+    yield Metric("domain_classifier_auc", "rows", is_distance=True, neutral=0.5, needs_rows=True)
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _all()})
