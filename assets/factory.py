@@ -185,6 +185,8 @@ def _measured(declaration: Declaration) -> dg.AssetsDefinition:
     deps = [key(declaration, "batch"), key(declaration, "reference")]
     if declaration.system.sources.outcomes:
         deps.append(key(declaration, "outcomes"))
+    # What moved is weighed by how much the candidate relies on it.
+    weighed_by = [key(declaration, "model")] if declaration.model else []
     control = {f"control/{c}": "" for item in declaration.assessment.criteria for c in item.controls}
     specs = [
         _spec(
@@ -199,7 +201,7 @@ def _measured(declaration: Declaration) -> dg.AssetsDefinition:
             "measurements",
             "Drift, performance and fairness of one batch, held against the approved assessment's criteria.",
             kinds={"fairlearn", "scipy"},
-            deps=[key(declaration, "profile")],
+            deps=[key(declaration, "profile"), *weighed_by],
             tags=control,
         ),
         _spec(

@@ -19,17 +19,20 @@ from assets.lake import keep_text
 from assets.landing import Landing, NotArrived, Part, batch_part, landed, usable
 from assets.profiles import has_profile, keep_profile, read_profile
 from assets.reference import entity_key, reference_profile
+from assets.relying import reliance_inputs, reliance_of
+from assets.sampling import rows_told_apart
 from assets.sources import is_unchanged
 from governance import periods
 from governance.assessment import Criterion
 from governance.budget import looks
 from governance.declarations import Declaration
+from governance.metrics import METRICS
 from governance.records import Measurement, Verdict
 from governance.register import Judgement
 from governance.system import Window
 
 if TYPE_CHECKING:
-    from monitors.levels import Contrast
+    from monitors.levels import Contrast, Levels
     from monitors.profile import Profile
 
 
@@ -56,7 +59,8 @@ def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, A
     inputs["profile"] = keep_profile(site.home.profiles, profile)
     in_reference = periods.part_of(declaration.system, batch) == "reference"
     criteria = () if in_reference else criteria_of(declaration, "batch")
-    judgement = judgement_of(declaration, batch, profile, None if in_reference else reference, criteria, inputs, site)
+    compared = None if in_reference else reference
+    judgement = judgement_of(declaration, batch, profile, compared, criteria, inputs, site, rows=landing)
     site.register.keep(judgement, at=site.at)
     event = site.register.last("batch.judged", subject)
     assert event is not None
@@ -194,6 +198,7 @@ def _inputs(
         "labels": "mature" if is_mature(declaration, batch, site) else "immature",
         "code": code_digest(),
         "profile": None,
+        **reliance_inputs(declaration, site),
     }
 
 
@@ -218,8 +223,13 @@ def judgement_of(
     criteria: tuple[Criterion, ...],
     inputs: dict[str, str | None],
     site: Site,
+    *,
+    rows: Landing | None = None,
 ) -> Judgement:
-    """Everything measured of a batch or window, and each of the `criteria` held against it."""
+    """Everything measured of a batch or window, and each of the `criteria` held against it.
+
+    `rows` are those of the batch, for the metric that needs some; a window has none.
+    """
     from monitors.judge import Labels, judge_all
     from monitors.levels import levels_of
     from monitors.measure import measure
@@ -227,7 +237,10 @@ def judgement_of(
     contrasts = contrasts_for(declaration, profile)
     # What nobody approved is still measured, as sure as the criterion would ask.
     asked = criteria or tuple(c for c in declaration.criteria if c.window == "batch")
-    found = measure(profile, reference, contrasts, levels_of(asked, contrasts), seed=profile.digest)
+    levels, reliance = levels_of(asked, contrasts), reliance_of(declaration, site)
+    found = measure(profile, reference, contrasts, levels, seed=profile.digest, reliance=reliance)
+    if rows is not None and reference is not None and _needs_rows(declaration, asked):
+        found += (_told_apart(declaration, rows, reference, levels, site),)
     labels = Labels(_coverage(found), inputs.get("labels") == "mature", profile.grid.outcome_columns)
     measurements: tuple[Measurement, ...]
     verdicts: tuple[Verdict, ...]
@@ -243,6 +256,16 @@ def judgement_of(
         assessment=_assessment(declaration) if criteria else None,
         run=site.run,
     )
+
+
+def _needs_rows(declaration: Declaration, asked: Iterable[Criterion]) -> bool:
+    """Whether anybody wants the batch looked at row by row: it costs a second, and is asked for or not done."""
+    return declaration.system.multivariate is not None or any(METRICS[c.metric].needs_rows for c in asked)
+
+
+def _told_apart(declaration: Declaration, rows: Landing, reference: Profile, levels: Levels, site: Site) -> Measurement:
+    alpha = levels.alpha("domain_classifier_auc")
+    return rows_told_apart(declaration, rows.path, reference.grid, alpha, seed=rows.digest, site=site)
 
 
 def contrasts_for(declaration: Declaration, profile: Profile) -> tuple[Contrast, ...]:

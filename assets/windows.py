@@ -16,6 +16,7 @@ from assets.home import Site
 from assets.judging import criteria_of, is_mature, judgement_of
 from assets.profiles import has_profile, keep_profile, read_profile
 from assets.reference import reference_profile
+from assets.relying import reliance_inputs
 from governance import periods
 from governance.declarations import Declaration
 from governance.ledger import Event
@@ -56,6 +57,7 @@ def _judge_window(
         "labels": "mature" if is_mature(declaration, window.batches[-1], site) else "immature",
         "code": code_digest(),
         "profile": None,
+        **reliance_inputs(declaration, site),
     }
     last = judged.get(window.name)
     if last and {**last.body["inputs"], "profile": None} == inputs and has_profile(site.home.profiles, last.body):

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from governance.metrics import METRICS
+from governance.metrics import METRICS, Metric
 from governance.system import Identifier, Sha256, Strict, Text, Window
 
 Level = Literal["low", "medium", "high"]
@@ -132,8 +132,7 @@ def _criterion_problems(criterion: Criterion) -> Iterator[str]:
         yield f"Metric {metric.name!r} {'takes no' if criterion.grouping else 'needs'} `grouping`."
     if criterion.contrasts and not criterion.grouping:
         yield "`contrasts` goes with `grouping`."
-    if metric.is_distance and criterion.direction != "above":
-        yield f"A distance can only be too large: direction must be above, got {criterion.direction!r}."
+    yield from _distance_problems(criterion, metric)
     if criterion.warn is not None and not _warn_comes_first(criterion):
         yield f"`warn` must be reached before `limit`, got warn {criterion.warn} and limit {criterion.limit}."
     if not metric.has_bounds and criterion.evidence == "bound":
@@ -142,6 +141,17 @@ def _criterion_problems(criterion: Criterion) -> Iterator[str]:
         yield "With `evidence: point` the estimate alone decides: `alpha` has no meaning there."
     if criterion.direction == "either" and criterion.limit <= 0:
         yield f"With direction either, `limit` is the size of a change and must be > 0, got {criterion.limit}."
+
+
+def _distance_problems(criterion: Criterion, metric: Metric) -> Iterator[str]:
+    if metric.is_distance and criterion.direction != "above":
+        yield f"A distance can only be too large: direction must be above, got {criterion.direction!r}."
+    if metric.is_distance and criterion.limit < metric.neutral:
+        nothing = f"{metric.neutral:g} when nothing changed"
+        yield f"{metric.name!r} is {nothing}: `limit` must not be less, got {criterion.limit:g}."
+    if metric.needs_rows and criterion.window != "batch":
+        sums = f"the window {criterion.window!r} is a sum of counts"
+        yield f"{metric.name!r} needs rows, and {sums}: say `window: batch`."
 
 
 def _warn_comes_first(criterion: Criterion) -> bool:

@@ -390,12 +390,19 @@ def _criterion_faults(
         yield "grouping", f"unknown grouping {criterion.grouping!r}, declared are {sorted(groupings)}."
     if criterion.window not in ("batch", *system.batches.windows):
         yield "window", f"{criterion.window!r} is not among batches.windows {list(system.batches.windows)}."
+    yield from (("metric", what) for what in _lacking(criterion, system))
+
+
+def _lacking(criterion: Criterion, system: System) -> Iterator[str]:
+    """What the metric rests on and the system does not have."""
     if criterion.metric == "roc_auc" and not system.the("score"):
-        yield "metric", "roc_auc needs a column with the role score."
+        yield "roc_auc needs a column with the role score."
+    if METRICS[criterion.metric].needs_rows and not system.having("feature"):
+        yield f"{criterion.metric} looks at columns with the role feature, and there is none."
     if (criterion.needs_labels or criterion.metric == "label_coverage") and not system.the("label"):
-        yield "metric", f"{criterion.metric} needs a column with the role label."
+        yield f"{criterion.metric} needs a column with the role label."
     if criterion.metric in ("brier_score", "log_loss") and not system.score_is_probability:
-        yield "metric", f"{criterion.metric} needs `score_is_probability: true`."
+        yield f"{criterion.metric} needs `score_is_probability: true`."
 
 
 def _model_faults(system: System, model: Model, document: _Document | None) -> Iterator[Fault]:

@@ -25,7 +25,7 @@ class Metric:
     needs_labels : bool
         Rests on outcomes: withheld until enough of them are in.
     is_distance : bool
-        Never below zero, and only bad when large.
+        How far apart two samples are: never below zero, and only bad when large.
     has_bounds : bool
         Comes with an interval; without one only the estimate can be judged.
     is_effect : bool
@@ -34,6 +34,8 @@ class Metric:
         What it is when there is nothing to find.
     task : str or None
         The one task that it is defined for; None where it is for all.
+    needs_rows : bool
+        Rests on a sample of rows and not on counts: windows, which are sums of counts, have none.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Metric:
     is_effect: bool = False
     neutral: float = 0.0
     task: Task | None = None
+    needs_rows: bool = False
 
 
 # Rate → whether it rests on outcomes.
@@ -71,6 +74,7 @@ def _all() -> Iterator[Metric]:
     yield Metric("label_coverage", "rows")
     for distance in DISTANCES:
         yield Metric(distance, "column", is_distance=True)
+    yield Metric("domain_classifier_auc", "rows", is_distance=True, neutral=0.5, needs_rows=True)
     yield from (replace(metric, task="binary_classification") for metric in _of_classes())
     yield from (replace(metric, task="regression") for metric in _of_numbers())
 

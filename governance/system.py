@@ -139,12 +139,22 @@ class Sources(Strict):
 
 
 class Column(Strict):
-    """What a column is for. Its type and its rules stand in the contract, once."""
+    """What a column is for. Its type and its rules stand in the contract, once.
+
+    `reliance` is how much the model relies on a feature, in any unit: only the shares of the declared ones count.
+    """
 
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
     kind: Kind | None = None
     format: str | None = None
     meaning: str | None = None
+    reliance: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _relies_on_features(self) -> Column:
+        if self.reliance is not None and "feature" not in self.roles:
+            raise ValueError("`reliance` is said of a column with the role feature.")
+        return self
 
 
 class Engine(Strict):
@@ -214,6 +224,15 @@ class Batches(Span):
         return self
 
 
+class Multivariate(Strict):
+    """That batches are looked at as a whole, too, and by how many rows of each side.
+
+    The only measurement that is made of rows: they are read into memory and not kept.
+    """
+
+    sample: Annotated[int, Field(ge=100, le=50_000)] = 5_000
+
+
 class Prediction(Strict):
     """How the decision follows from the score, where no column holds it."""
 
@@ -248,6 +267,7 @@ class System(Strict):
     reference: Reference
     batches: Batches
     engine: Engine = Engine()
+    multivariate: Multivariate | None = None
 
     @model_validator(mode="after")
     def _roles_fit(self) -> System:
@@ -319,8 +339,17 @@ def _role_problems(system: System) -> Iterator[str]:
     both = sorted(set(system.personal) & set(system.columns))
     if both:
         yield f"Personal columns are never kept and cannot have a role: {', '.join(both)}."
+    yield from _feature_problems(system)
     if system.sources.outcomes and not system.the("key"):
         yield "An outcomes source needs a column with the role key to join on."
+
+
+def _feature_problems(system: System) -> Iterator[str]:
+    if system.multivariate and not system.having("feature"):
+        yield "`multivariate` looks at features, and no column has the role feature."
+    declared = [column.reliance for column in system.columns.values() if column.reliance is not None]
+    if declared and not any(declared):
+        yield "`reliance` is 0 for every feature that has one: a model relies on something."
 
 
 def _prediction_problems(system: System) -> Iterator[str]:

@@ -150,7 +150,7 @@ def _is_breach(measurement: Measurement, criterion: Criterion) -> bool:
 def _cannot_tell(measurement: Measurement, criterion: Criterion) -> str | None:
     metric = METRICS[criterion.metric]
     room = abs(criterion.limit - metric.neutral)
-    if measurement.noise_floor is not None and measurement.noise_floor > room:
+    if measurement.noise_floor is not None and abs(measurement.noise_floor - metric.neutral) > room:
         floor = f"{measurement.noise_floor:.3g} (quantile {1 - (measurement.alpha or 0):.4g})"
         return f"noise alone reaches {floor}, more than the limit {criterion.limit:g}"
     if metric.is_effect and measurement.detectable is not None and measurement.detectable > room:

@@ -10,6 +10,7 @@ from governance.records import Measurement
 from monitors import distinct, drift, fairness, group_errors, performance, regression
 from monitors.levels import Contrast, Levels
 from monitors.profile import Counts, Profile
+from monitors.reliance import Reliance, weighted_drift
 from monitors.uncertainty import mean_design_effect
 
 _FITTED = f"noise floor and bounds from χ² fitted to ≥{drift.MIN_REPLICATES} replicates"
@@ -23,7 +24,13 @@ _UNITS = {
 
 
 def measure(
-    current: Profile, reference: Profile | None, contrasts: Iterable[Contrast], levels: Levels, *, seed: str
+    current: Profile,
+    reference: Profile | None,
+    contrasts: Iterable[Contrast],
+    levels: Levels,
+    *,
+    seed: str,
+    reliance: Reliance | None = None,
 ) -> tuple[Measurement, ...]:
     """All measurements of `current`; drift and changes only where there is a reference to hold it against.
 
@@ -31,6 +38,8 @@ def measure(
     ----------
     seed : str
         Hexadecimal digest of what is measured: the same inputs give the same bytes.
+    reliance : Reliance or None
+        How much the model relies on each feature; None: what moved is not weighed.
     """
     if current.grid.regression is not None:
         found = list(regression.overall(current, reference, levels))
@@ -44,6 +53,8 @@ def measure(
         rng = np.random.default_rng(int(seed[:16], 16))
         for column in current.grid.columns:
             found += list(_drift(column.name, current, reference, levels, rng))
+        if reliance is not None:
+            found += list(weighted_drift(found, current.grid, reliance))
     return tuple(found)
 
 

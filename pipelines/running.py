@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
 Progress = Callable[[str], None]
+MODEL = ("model",)
 
 
 class RunFailed(RuntimeError):
@@ -48,19 +49,20 @@ class Runner:
         self.register: Register = home.register()
 
     def tasks(self, batches: Sequence[str]) -> Iterator[Task]:
-        """What there is to do for these batches: the reference, each batch, late outcomes, model, window."""
+        """What there is to do for these batches: the reference, model, each batch, late outcomes, window."""
         from pipelines.automation import BATCH_ASSETS, OUTCOME_ASSETS
 
         system = self.declaration.system
         yield Task("reference", ("reference",))
+        if self.declaration.model:
+            # Before the batches, whose drift is weighed by how much it relies on each feature.
+            yield Task("candidate model", MODEL)
         for batch in batches:
             yield Task(periods.label_of(system, batch), BATCH_ASSETS, batch)
         if system.sources.outcomes:
             for batch in batches:
                 if periods.part_of(system, batch) == "production":
                     yield Task(f"{periods.label_of(system, batch)} outcomes", OUTCOME_ASSETS, batch)
-        if self.declaration.model:
-            yield Task("candidate model", ("model",))
         yield Task("window", ("review",))
 
     def run(self, task: Task) -> str:
@@ -141,14 +143,23 @@ class Runner:
 def run_all(runner: Runner, batches: Sequence[str], say: Progress) -> list[str]:
     """Runs every task for these batches in order; returns the lines of those held back.
 
-    A batch that is held back does not stop the others; a step that breaks (`RunFailed`) ends this system's run.
+    A batch that is held back does not stop the others; a step that breaks (`RunFailed`) ends this system's run. A
+    candidate that cannot be trained stops no batch: that is told in the end.
     """
-    held = []
+    held, untrained = [], None
     for task in runner.tasks(batches):
-        became = runner.run(task)
+        try:
+            became = runner.run(task)
+        except RunFailed as failure:
+            if task.assets != MODEL:
+                raise
+            untrained = failure
+            continue
         say(f"{runner.declaration.id} {task.words}: {became}")
         if became.startswith("held back"):
             held.append(f"{runner.declaration.id} {task.words}: {became}")
+    if untrained:
+        raise untrained
     return held
 
 

@@ -19,6 +19,7 @@ from monitors.profile import GridMismatch, Profile
 from reports.drawings import as_script, drawable, drawing, library
 from reports.pages import template
 from reports.pseudo_sample import DRAWN_CATEGORIES, POINTS, folded, pseudo_sample
+from reports.ranking import ranking_rows, said_by
 from reports.tables import counted, measurement_tables, verdict_rows
 
 
@@ -84,6 +85,8 @@ def render(review: BatchReview, reference: Profile | None, current: Profile, *, 
         counted=counted(review.verdicts),
         verdicts=verdict_rows(review.verdicts, owners),
         tables=measurement_tables(review.measurements),
+        ranking=ranking_rows(review.measurements),
+        reliance_said_by=said_by(review.measurements),
         compared=reference is not None,
         drawing=as_script(drawn) if drawn else None,
         library=Markup(library()) if drawn else None,
