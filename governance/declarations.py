@@ -361,9 +361,12 @@ def _criterion_faults(
         yield "grouping", f"unknown grouping {criterion.grouping!r}, declared are {sorted(groupings)}."
     if criterion.window not in ("batch", *system.batches.windows):
         yield "window", f"{criterion.window!r} is not among batches.windows {list(system.batches.windows)}."
+    wrong = criterion.against.problem(system.batches.period) if criterion.against else None
+    if wrong:
+        yield "against", wrong
     if criterion.metric == "roc_auc" and not system.the("score"):
         yield "metric", "roc_auc needs a column with the role score."
-    if (criterion.needs_labels or criterion.metric == "label_coverage") and not system.the("label"):
+    if (criterion.needs_labels or criterion.metric.startswith("label_coverage")) and not system.the("label"):
         yield "metric", f"{criterion.metric} needs a column with the role label."
     if criterion.metric in ("brier_score", "log_loss") and not system.score_is_probability:
         yield "metric", f"{criterion.metric} needs `score_is_probability: true`."

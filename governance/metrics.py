@@ -40,9 +40,16 @@ class Metric:
     is_effect: bool = False
     neutral: float = 0.0
 
+    @property
+    def compares(self) -> bool:
+        """Whether it holds a batch against a reference, and another reference may be named."""
+        return self.is_distance or self.name.endswith("_change")
+
 
 # Rate → whether it rests on outcomes.
 RATES = {
+    # By group, too: where outcomes are known of some groups rather than of others, their rates mislead.
+    "label_coverage": False,
     "selection_rate": False,
     "outcome_rate": True,
     "accuracy": True,
@@ -56,7 +63,6 @@ DISTANCES = ("psi", "jensen_shannon", "ks")
 
 
 def _all() -> Iterator[Metric]:
-    yield Metric("label_coverage", "rows")
     for rate, needs_labels in RATES.items():
         yield Metric(rate, "rows", needs_labels)
         yield Metric(f"{rate}_difference", "contrast", needs_labels, is_effect=True)

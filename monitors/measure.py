@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from governance.records import Measurement
 from monitors import distinct, drift, fairness, performance
-from monitors.levels import Contrast, Levels
+from monitors.levels import EVERY, Contrast, Levels
 from monitors.profile import Counts, Profile
 from monitors.uncertainty import mean_design_effect
 
@@ -22,8 +23,36 @@ _UNITS = {
 }
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """Earlier batches that a batch is compared with.
+
+    Attributes
+    ----------
+    against : str
+        How measurements name it: `previous 4`.
+    profile : Profile or None
+        The sum of those batches; None where there is none of them.
+    words : str
+        Which batches these are, for the method.
+    lacking : str or None
+        What a reader must know: that there is none, or that some are missing.
+    """
+
+    against: str
+    profile: Profile | None
+    words: str
+    lacking: str | None
+
+
 def measure(
-    current: Profile, reference: Profile | None, contrasts: Iterable[Contrast], levels: Levels, *, seed: str
+    current: Profile,
+    reference: Profile | None,
+    contrasts: Iterable[Contrast],
+    levels: Levels,
+    *,
+    seed: str,
+    earlier: Iterable[Earlier] = (),
 ) -> tuple[Measurement, ...]:
     """All measurements of `current`; drift and changes only where there is a reference to hold it against.
 
@@ -31,6 +60,8 @@ def measure(
     ----------
     seed : str
         Hexadecimal digest of what is measured: the same inputs give the same bytes.
+    earlier : iterable of Earlier
+        What else it is compared with. Only what `levels.earlier` asks for is measured against these.
     """
     found = list(performance.overall(current, reference, levels))
     found += list(fairness.by_group(current, contrasts, levels))
@@ -39,8 +70,49 @@ def measure(
     if reference is not None:
         rng = np.random.default_rng(int(seed[:16], 16))
         for column in current.grid.columns:
-            found += list(_drift(column.name, current, reference, levels, rng))
+            found += list(_drift(column.name, current, reference, levels, rng, reference))
+        for compared in earlier:
+            found += list(_against(compared, current, reference, levels, seed))
     return tuple(found)
+
+
+def _against(
+    compared: Earlier, current: Profile, reference: Profile, levels: Levels, seed: str
+) -> Iterator[Measurement]:
+    """What is asked against earlier batches, in bins of the frozen reference, so that values can be set beside."""
+    asked = levels.earlier.get(compared.against, Levels({}))
+    wanted = list(asked.by_question)
+    if compared.profile is None:
+        for metric, where in wanted:
+            yield Measurement(
+                metric,
+                None,
+                0,
+                _UNITS.get(metric, "share"),
+                "",
+                column=where or None,
+                alpha=asked.alpha(metric, where),
+                reason=f"undefined ({compared.lacking})",
+                against=compared.against,
+            )
+        return
+    rng = np.random.default_rng([int(seed[:16], 16), int(compared.profile.digest[:16], 16)])
+    for where in dict.fromkeys(where for _, where in wanted):
+        if where == EVERY:
+            found = performance.overall(current, compared.profile, asked)
+        else:
+            found = _drift(where, current, compared.profile, asked, rng, reference)
+        missing = {metric for metric, place in wanted if place == where}
+        while missing and (item := next(found, None)):
+            if item.metric in missing:
+                missing.remove(item.metric)
+                yield _compared(item, compared)
+
+
+def _compared(item: Measurement, compared: Earlier) -> Measurement:
+    method = f"{item.method}; against {compared.words}" if item.method else ""
+    reason = "; ".join(note for note in (item.reason, compared.lacking) if note)
+    return replace(item, against=compared.against, method=method, reason=reason or None)
 
 
 def _null_share(current: Profile, name: str) -> Measurement:
@@ -62,15 +134,16 @@ def _distinct(current: Profile, name: str) -> Measurement:
 
 
 def _drift(
-    name: str, current: Profile, reference: Profile, levels: Levels, rng: np.random.Generator
+    name: str, current: Profile, reference: Profile, levels: Levels, rng: np.random.Generator, frozen: Profile
 ) -> Iterator[Measurement]:
+    """Distances of one column from `reference`, in bins joined by the shares of the `frozen` one."""
     grid, before, now = current.grid[name], reference.columns[name], current.columns[name]
     for side, profile in (("batch", current), ("reference", reference)):
         if not profile.columns[name].sum():
             for metric in ("psi", "jensen_shannon", *(("ks",) if grid.is_numeric else ())):
                 yield _unmeasured(metric, name, side, _is_absent(profile, name))
             return
-    bins = drift.bins_for_shares(grid, before)
+    bins = drift.bins_for_shares(grid, frozen.columns[name])
     old, new = drift.shares_of(before, bins), drift.shares_of(now, bins)
     used = (old + new) > 0
     old, new = old[used], new[used]
