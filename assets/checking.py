@@ -1,17 +1,23 @@
-"""Takes a part of a batch in and checks it: provenance and contract (A.7.4, A.7.5). What fails is held back.
+"""Takes a part of a batch in and checks it: provenance, contract, rows of its own (A.7.4, A.7.5).
 
-May be repeated: the same data under the same contract is checked once, and a check whose tool broke is tried again.
+What fails is held back. May be repeated: the same data under the same contract and beside the same reference is
+checked once, and a check whose tool broke is tried again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from assets.code import code_digest
 from assets.home import Site
+from assets.lake import verified
 from assets.landing import Held, Landing, land
+from assets.landing_sql import engine
+from assets.sources import scratch
+from checks.overlap import Overlap, overlap
 from checks.provenance import missing_facts
+from governance import periods
 from governance.declarations import Declaration
 
 if TYPE_CHECKING:
@@ -29,6 +35,7 @@ class Checked:
     not_evaluated: tuple[dict[str, Any], ...]
     met: int
     tool_failed: bool
+    overlap: Overlap | None
 
 
 def land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) -> Checked:
@@ -37,18 +44,15 @@ def land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) 
     Raises
     ------
     Held
-        It cannot be used: unreadable, not as declared, or a blocking rule of the contract is not met.
+        It cannot be used: unreadable, not as declared, a blocking rule of the contract is not met, or rows of the
+        reference come again.
     NotArrived
         There is nothing yet.
     """
     landing = land(declaration, batch, part, site)
     checked = check(declaration, landing, site)
     if checked.blocking:
-        reasons = [item["reason"] for item in checked.unmet if item["blocking"]]
-        reasons += [f"provenance lacks {name}" for name in checked.missing_facts]
-        reason = f"The contract is not met: {'; '.join(reasons[:5])}" + (
-            f" (and {len(reasons) - 5} more)." if len(reasons) > 5 else "."
-        )
+        reason = _why_held(checked)
         subject = f"{declaration.id}/{batch}/{part}"
         body = {
             "reason": reason,
@@ -62,6 +66,16 @@ def land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) 
     return checked
 
 
+def _why_held(checked: Checked) -> str:
+    reasons = [item["reason"] for item in checked.unmet if item["blocking"]]
+    reasons += [f"provenance lacks {name}" for name in checked.missing_facts]
+    more = f" (and {len(reasons) - 5} more)" if len(reasons) > 5 else ""
+    said = [f"The contract is not met: {'; '.join(reasons[:5])}{more}."] if reasons else []
+    if checked.overlap and checked.overlap.rows:
+        said.append(f"Rows of the reference come again: {checked.overlap.reason}. Send each batch its own rows.")
+    return " ".join(said)
+
+
 def _let_go(landing: Landing, site: Site) -> None:
     """What was held for its contract and now meets it (the contract changed) is landed again, in so many words."""
     subject = f"{landing.system}/{landing.batch}/{landing.part}"
@@ -71,18 +85,20 @@ def _let_go(landing: Landing, site: Site) -> None:
 
 
 def check(declaration: Declaration, landing: Landing, site: Site) -> Checked:
-    """Provenance and contract of a landed part. The outcome is an event; the same data is checked once."""
+    """Provenance, contract and own rows of a landed part. The outcome is an event; the same data is checked once."""
     subject = f"{declaration.id}/{landing.batch}/{landing.part}"
     body = settled(declaration, subject, landing.digest, site)
     if body is None:
         body = {
-            "inputs": _check_inputs(declaration, landing.digest),
+            "inputs": _check_inputs(declaration, subject, landing.digest, site),
             **_check_contract(declaration, landing),
+            "overlap": _check_overlap(declaration, landing, site),
             "run": site.run,
         }
         site.register.record("batch.checked", subject, body, at=site.at)
     missing = missing_facts(landing.body)
-    blocking = bool(missing) or any(item["blocking"] for item in body["unmet"])
+    again = Overlap(**body["overlap"]) if body["overlap"] else None
+    blocking = bool(missing or (again and again.rows)) or any(item["blocking"] for item in body["unmet"])
     return Checked(
         landing,
         missing,
@@ -91,19 +107,53 @@ def check(declaration: Declaration, landing: Landing, site: Site) -> Checked:
         tuple(body["not_evaluated"]),
         body["met"],
         body["tool_failed"],
+        again,
     )
 
 
 def settled(declaration: Declaration, subject: str, digest: str, site: Site) -> dict[str, Any] | None:
     """What the same data gave under the same contract and code, unless a tool broke then."""
     last = site.register.last("batch.checked", subject)
-    if last and last.body["inputs"] == _check_inputs(declaration, digest) and not last.body["tool_failed"]:
+    if (
+        last
+        and last.body["inputs"] == _check_inputs(declaration, subject, digest, site)
+        and not last.body["tool_failed"]
+    ):
         return last.body
     return None
 
 
-def _check_inputs(declaration: Declaration, digest: str) -> dict[str, str]:
-    return {"digest": digest, "contract": declaration.digests["contract.yaml"], "code": code_digest()}
+def _check_inputs(declaration: Declaration, subject: str, digest: str, site: Site) -> dict[str, Any]:
+    _, batch, part = subject.split("/")
+    return {
+        "digest": digest,
+        "contract": declaration.digests["contract.yaml"],
+        "code": code_digest(),
+        "reference": _reference_beside(declaration, batch, part, site),
+    }
+
+
+def _reference_beside(declaration: Declaration, batch: str, part: str, site: Site) -> dict[str, str] | None:
+    """Batch of the frozen reference → digest of its rows; None for what is not compared with it, or before it is."""
+    if part != "production" or periods.part_of(declaration.system, batch) == "reference":
+        return None
+    event = site.register.last("reference.frozen", declaration.id)
+    return dict(event.body["inputs"]["batches"]) if event else None
+
+
+def _check_overlap(declaration: Declaration, landing: Landing, site: Site) -> dict[str, Any] | None:
+    """Whether rows of the reference come again; None for what is not compared with the reference."""
+    if landing.part != "production" or periods.part_of(declaration.system, landing.batch) == "reference":
+        return None
+    system, beside = declaration.system, _reference_beside(declaration, landing.batch, landing.part, site)
+    if beside is None:
+        return asdict(Overlap(None, "not evaluated: the reference has not been frozen"))
+    key, time = system.the("key"), system.the("time") or ""
+    if key is not None and key == system.the("entity"):
+        return asdict(Overlap(0, "the key is the entity: its rows may come again, and count for what they are worth"))
+    reference = {batch: verified(site.home.lake, digest, ".parquet") for batch, digest in beside.items()}
+    with scratch() as folder, engine(folder) as connection:
+        return asdict(overlap(connection, landing.path, reference, key, time))
 
 
 def _check_contract(declaration: Declaration, landing: Landing) -> dict[str, Any]:

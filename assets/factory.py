@@ -14,11 +14,12 @@ import dagster as dg
 from assets.acquisition import AcquisitionFault
 from assets.checking import Checked, land_and_check
 from assets.home import Site, home
-from assets.judging import judge_batch, write_report
+from assets.judging import judge_batch, judge_restated, write_report
 from assets.landing import Held, NotArrived, batch_part
 from assets.reference import freeze_reference, reference_profile
 from assets.training import train
 from assets.windows import judge_windows, review_window, window_ending_with
+from checks.overlap import Overlap
 from checks.results import as_check_result, data_check
 from governance import periods
 from governance.declarations import Declaration
@@ -41,6 +42,7 @@ DATA_CHECKS = {
     "source_can_be_used": "The source is what it says, and holds every required column in its declared type.",
     "provenance_is_complete": "Who supplied it, under which licence and legal basis, and what we saw of it (A.7.5).",
     "contract_is_met": "Every rule of the data contract (A.7.4).",
+    "rows_are_its_own": "No row of the reference comes again, by its key or as a whole batch (A.7.4).",
 }
 
 
@@ -83,8 +85,14 @@ def _spec(
 
 def _data_check_specs(declaration: Declaration, asset: str) -> list[dg.AssetCheckSpec]:
     return [
-        dg.AssetCheckSpec(name, asset=key(declaration, asset), description=text) for name, text in DATA_CHECKS.items()
+        dg.AssetCheckSpec(name, asset=key(declaration, asset), description=DATA_CHECKS[name])
+        for name in _data_checks(asset)
     ]
+
+
+def _data_checks(asset: str) -> tuple[str, ...]:
+    """Outcomes have no rows of their own: theirs are those of the batch."""
+    return tuple(name for name in DATA_CHECKS if asset == "batch" or name != "rows_are_its_own")
 
 
 def _reference(declaration: Declaration) -> dg.AssetsDefinition:
@@ -156,7 +164,7 @@ def _landing(declaration: Declaration, name: str, text: str) -> dg.AssetsDefinit
 def _held_results(asset: dg.AssetKey, reason: Exception) -> Iterator[dg.AssetCheckResult]:
     arrived = None if isinstance(reason, NotArrived) else False
     yield data_check(asset, "source_can_be_used", arrived, str(reason))
-    for name in ("provenance_is_complete", "contract_is_met"):
+    for name in _data_checks(asset.path[-1])[1:]:
         yield data_check(asset, name, None, "not evaluated: there is no landed batch to look at")
 
 
@@ -178,6 +186,9 @@ def checked_results(asset: dg.AssetKey, checked: Checked) -> Iterator[dg.AssetCh
         unmet=len(checked.unmet),
         not_evaluated=unknown or "none",
     )
+    if "rows_are_its_own" in _data_checks(asset.path[-1]):
+        seen = checked.overlap or Overlap(None, "not evaluated: the batch belongs to the reference")
+        yield data_check(asset, "rows_are_its_own", None if seen.rows is None else not seen.rows, seen.reason)
 
 
 def _measured(declaration: Declaration) -> dg.AssetsDefinition:
@@ -232,6 +243,7 @@ def _measured(declaration: Declaration) -> dg.AssetsDefinition:
         site, batch = here(context), _known_batch(declaration, context.partition_key)
         with _one_line():
             body = judge_batch(declaration, batch, site)
+            restated = judge_restated(declaration, batch, site)
             windows = judge_windows(declaration, batch, site)
         inputs = body["inputs"]
         yield dg.MaterializeResult(
@@ -246,6 +258,7 @@ def _measured(declaration: Declaration) -> dg.AssetsDefinition:
                 "verdicts": body["verdicts"],
                 "results": body["results"],
                 "windows": ", ".join(windows) or "none judged anew",
+                "restated": ", ".join(restated) or "no batch is compared with this one and was judged before it",
             },
         )
         rows = site.register.verdicts(system=declaration.id)
@@ -264,6 +277,8 @@ def _measured(declaration: Declaration) -> dg.AssetsDefinition:
             else:
                 yield as_check_result(specs[1].key, criterion, mine)
         path = write_report(declaration, batch, site)
+        for later in restated:
+            write_report(declaration, later, site)
         yield dg.MaterializeResult(
             asset_key=specs[2].key,
             metadata={"page": dg.MetadataValue.url(path.as_uri()), "size": path.stat().st_size},

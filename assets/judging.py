@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from assets.checking import settled
 from assets.code import code_digest
+from assets.comparisons import chosen_for, earlier_of, inputs_of, restated_by
 from assets.engines import table_of
 from assets.home import Site
 from assets.lake import keep_text
@@ -33,7 +35,11 @@ from governance.system import Window
 
 if TYPE_CHECKING:
     from monitors.levels import Contrast, Levels
+    from monitors.measure import Earlier
     from monitors.profile import Profile
+
+# What a profile is counted from: where none of it changed, the kept one is judged anew and no row is read.
+COUNTED = ("data", "outcomes", "reference", "system", "code")
 
 
 def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, Any]:
@@ -50,21 +56,70 @@ def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, A
     approve_as_declared(declaration, site)
     reference = reference_profile(declaration, site)
     outcomes = landed(declaration, batch, "outcomes", site) if declaration.system.sources.outcomes else None
+    chosen = chosen_for(declaration, batch, reference.digest, site)
     inputs = _inputs(declaration, batch, landing.digest, outcomes.digest if outcomes else None, reference.digest, site)
+    inputs |= inputs_of(chosen)
     subject = f"{declaration.id}/{batch}"
     last = site.register.last("batch.judged", subject)
-    if last and {**last.body["inputs"], "profile": None} == inputs and has_profile(site.home.profiles, last.body):
+    kept = has_profile(site.home.profiles, last.body) if last else False
+    if last and kept and {**last.body["inputs"], "profile": None} == inputs:
         return last.body
-    profile = profile_of_batch(reference, landing, outcomes, declaration, site)
+    if last and kept and all(last.body["inputs"][name] == inputs[name] for name in COUNTED):
+        profile = read_profile(site.home.profiles, last.body["inputs"]["profile"])
+    else:
+        profile = profile_of_batch(reference, landing, outcomes, declaration, site)
     inputs["profile"] = keep_profile(site.home.profiles, profile)
     in_reference = periods.part_of(declaration.system, batch) == "reference"
     criteria = () if in_reference else criteria_of(declaration, "batch")
-    compared = None if in_reference else reference
-    judgement = judgement_of(declaration, batch, profile, compared, criteria, inputs, site, rows=landing)
+    judgement = judgement_of(
+        declaration,
+        batch,
+        profile,
+        None if in_reference else reference,
+        criteria,
+        inputs,
+        site,
+        rows=landing,
+        earlier=earlier_of(chosen, site),
+        also=label_age(declaration, batch, landing, outcomes),
+    )
     site.register.keep(judgement, at=site.at)
     event = site.register.last("batch.judged", subject)
     assert event is not None
     return event.body
+
+
+def judge_restated(declaration: Declaration, batch: str, site: Site) -> tuple[str, ...]:
+    """Judges anew every batch that is compared with this one, and was judged before it came or changed.
+
+    Their rows are not read again. Returns the names of those judged anew.
+    """
+    restated = tuple(restated_by(declaration, batch, site))
+    for later in restated:
+        judge_batch(declaration, later, site)
+    return restated
+
+
+def label_age(
+    declaration: Declaration, batch: str, landing: Landing, outcomes: Landing | None
+) -> tuple[Measurement, ...]:
+    """Days from the end of the batch until the outcomes now in use were landed; none where no label is declared.
+
+    Counted to the landing and not to the day of judging: the same outcomes do not ripen by being looked at again.
+    """
+    if not declaration.system.the("label"):
+        return ()
+    apart = (
+        declaration.system.sources.outcomes is not None and periods.part_of(declaration.system, batch) != "reference"
+    )
+    source = outcomes if apart else landing
+    method = f"end of the batch to the landing of its {'outcomes' if apart else 'rows, which hold the outcomes'}"
+    if source is None:
+        return (Measurement("label_age_days", None, 0, "days", method, reason="no outcomes have been landed"),)
+    days = dt.datetime.fromisoformat(source.body["observed"]["landed_at"]).date() - periods.end_of(
+        declaration.system, batch
+    )
+    return (Measurement("label_age_days", float(days.days), source.rows, "days", method),)
 
 
 def approve_as_declared(declaration: Declaration, site: Site) -> None:
@@ -144,6 +199,7 @@ def is_current(declaration: Declaration, batch: str, part: Part, site: Site) -> 
         )
     )
     inputs = _inputs(declaration, batch, data or "", outcomes, reference.body["profile"], site)
+    inputs |= inputs_of(chosen_for(declaration, batch, reference.body["profile"], site))
     same = {**judged.body["inputs"], "profile": None} == inputs
     kept = has_profile(site.home.profiles, judged.body) and _page(declaration, batch, judged.body, site).exists()
     return same and kept
@@ -225,10 +281,13 @@ def judgement_of(
     site: Site,
     *,
     rows: Landing | None = None,
+    earlier: tuple[Earlier, ...] = (),
+    also: tuple[Measurement, ...] = (),
 ) -> Judgement:
     """Everything measured of a batch or window, and each of the `criteria` held against it.
 
-    `rows` are those of the batch, for the metric that needs some; a window has none.
+    `rows` are those of the batch, for the metric that needs some; a window has none. `earlier` is what it is compared
+    with besides the reference; `also` was measured elsewhere.
     """
     from monitors.judge import Labels, judge_all
     from monitors.levels import levels_of
@@ -238,10 +297,12 @@ def judgement_of(
     # What nobody approved is still measured, as sure as the criterion would ask.
     asked = criteria or tuple(c for c in declaration.criteria if c.window == "batch")
     levels, reliance = levels_of(asked, contrasts), reliance_of(declaration, site)
-    found = measure(profile, reference, contrasts, levels, seed=profile.digest, reliance=reliance)
+    found = measure(profile, reference, contrasts, levels, seed=profile.digest, reliance=reliance, earlier=earlier)
+    found += also
     if rows is not None and reference is not None and _needs_rows(declaration, asked):
         found += (_told_apart(declaration, rows, reference, levels, site),)
-    labels = Labels(_coverage(found), inputs.get("labels") == "mature", profile.grid.outcome_columns)
+    before = {one.against: _known(one.profile) for one in earlier}
+    labels = Labels(_coverage(found), inputs.get("labels") == "mature", profile.grid.outcome_columns, before)
     measurements: tuple[Measurement, ...]
     verdicts: tuple[Verdict, ...]
     measurements, verdicts = judge_all(found, criteria, contrasts, labels)
@@ -255,6 +316,7 @@ def judgement_of(
         verdicts=verdicts,
         assessment=_assessment(declaration) if criteria else None,
         run=site.run,
+        labels={**asdict(labels), "columns": sorted(labels.columns)},
     )
 
 
@@ -279,6 +341,14 @@ def contrasts_for(declaration: Declaration, profile: Profile) -> tuple[Contrast,
 
 def _coverage(measurements: Iterable[Measurement]) -> float | None:
     return next((m.value for m in measurements if m.metric == "label_coverage" and m.segment is None), None)
+
+
+def _known(profile: Profile | None) -> float | None:
+    """Share of rows whose outcome is known."""
+    from monitors.performance import hits_of
+
+    known, rows = hits_of(profile.cube, "label_coverage") if profile else (0, 0)
+    return known / rows if rows else None
 
 
 def _assessment(declaration: Declaration) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from assets.reference import reference_profile
 from governance import periods
 from governance.assessment import Criterion
 from governance.faults import UsageFault
-from governance.records import Measurement, Outcome, Verdict
+from governance.records import Outcome, Verdict
 from monitors.judge import Labels, judge, judge_all
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ def rejudge(register: Register) -> Rejudged:
     """Holds every stored measurement against the criterion as its judgement quotes it, and compares."""
     count, other, faults = 0, 0, list[str]()
     for event in register.events("batch.judged"):
-        measurements, verdicts = register.records_of(event)
+        _, verdicts = register.records_of(event)
         if event.body["inputs"].get("code") != code_digest():
             # Another version may have put a reason in other words: it has to be checked by that version.
             other += len(verdicts)
             continue
         count += len(verdicts)
-        labels = labels_of(event, measurements)
+        labels = labels_of(event)
         faults += [
             f"event {event.seq} ({event.subject}): the verdict on {verdict.criterion} [{verdict.segment}] does not "
             f"follow from its measurement."
@@ -57,10 +57,12 @@ def rejudge(register: Register) -> Rejudged:
     return Rejudged(count, tuple(faults), other)
 
 
-def labels_of(event: Event, measurements: tuple[Measurement, ...]) -> Labels:
+def labels_of(event: Event) -> Labels:
     """What was known of the outcomes when this was judged."""
-    coverage = next((m.value for m in measurements if m.metric == "label_coverage" and m.segment is None), None)
-    return Labels(coverage, event.body["inputs"].get("labels") == "mature")
+    known = event.body["labels"]
+    earlier = {name: None if share is None else float(share) for name, share in known["earlier"].items()}
+    coverage = None if known["coverage"] is None else float(known["coverage"])
+    return Labels(coverage, known["mature"], frozenset(known["columns"]), earlier)
 
 
 def _again(verdict: Verdict, event: Event, labels: Labels) -> Verdict | None:
@@ -109,7 +111,7 @@ def backtest(declaration: Declaration, name: str, site: Site, *, limit: float, w
     found = []
     for batch, event in _looks(declaration, declared, site):
         measurements, _ = site.register.records_of(event)
-        labels = labels_of(event, measurements)
+        labels = labels_of(event)
         _, before = judge_all(measurements, (declared,), contrasts, labels)
         _, after = judge_all(measurements, (proposed,), contrasts, labels)
         found += [Backtested(batch, one, other) for one, other in zip(before, after, strict=True)]

@@ -10,13 +10,16 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from governance.comparison import Against
 from governance.metrics import METRICS, Metric
 from governance.system import Identifier, Sha256, Strict, Text, Window
 
 Level = Literal["low", "medium", "high"]
 Direction = Literal["above", "below", "either"]
+# The frozen reference is None: a criterion that says nothing is held against it.
+Compared = Annotated[Against | None, BeforeValidator(lambda value: None if value == "frozen" else value)]
 
 
 class Harm(Strict):
@@ -57,6 +60,7 @@ class Criterion(Strict):
     warn: float | None = None
     limit: float
     window: Window | Literal["batch"] = "batch"
+    against: Compared = None
     min_n: Annotated[int, Field(ge=1)]
     min_label_coverage: Annotated[float, Field(ge=0, le=1)] = 0.95
     evidence: Literal["bound", "point"] = "bound"
@@ -78,6 +82,11 @@ class Criterion(Strict):
     def needs_labels(self) -> bool:
         """Whether the metric rests on outcomes."""
         return METRICS[self.metric].needs_labels
+
+    @property
+    def compared_with(self) -> str | None:
+        """The name of what it is compared with; None for the frozen reference."""
+        return self.against.name if self.against else None
 
 
 class FalseAlarms(Strict):
@@ -121,6 +130,17 @@ class Approval(Strict):
     statement: Text
 
 
+def without_anchor(assessment: ImpactAssessment) -> tuple[str, ...]:
+    """Criteria with a rolling reference, which learns a slow change in, that have no frozen one beside them."""
+
+    def covered(criterion: Criterion) -> set[tuple[str, str]]:
+        return {(criterion.metric, column) for column in criterion.columns or ("",)}
+
+    anchored = {about for c in assessment.criteria if c.against is None for about in covered(c)}
+    rolling = [c for c in assessment.criteria if c.against and c.against.previous]
+    return tuple(c.id for c in rolling if not covered(c) <= anchored)
+
+
 def _criterion_problems(criterion: Criterion) -> Iterator[str]:
     metric = METRICS.get(criterion.metric)
     if metric is None:
@@ -139,6 +159,8 @@ def _criterion_problems(criterion: Criterion) -> Iterator[str]:
         yield f"{metric.name!r} is measured without bounds and could never breach: say `evidence: point`."
     if criterion.evidence == "point" and criterion.alpha is not None:
         yield "With `evidence: point` the estimate alone decides: `alpha` has no meaning there."
+    if criterion.against:
+        yield from _against_problems(criterion)
     if criterion.direction == "either" and criterion.limit <= 0:
         yield f"With direction either, `limit` is the size of a change and must be > 0, got {criterion.limit}."
 
@@ -152,6 +174,13 @@ def _distance_problems(criterion: Criterion, metric: Metric) -> Iterator[str]:
     if metric.needs_rows and criterion.window != "batch":
         sums = f"the window {criterion.window!r} is a sum of counts"
         yield f"{metric.name!r} needs rows, and {sums}: say `window: batch`."
+
+
+def _against_problems(criterion: Criterion) -> Iterator[str]:
+    if not METRICS[criterion.metric].compares:
+        yield f"{criterion.metric!r} is not compared with a reference and takes no `against`."
+    if criterion.window != "batch":
+        yield "`against` is for single batches: a window is compared with the frozen reference."
 
 
 def _warn_comes_first(criterion: Criterion) -> bool:

@@ -390,6 +390,9 @@ def _criterion_faults(
         yield "grouping", f"unknown grouping {criterion.grouping!r}, declared are {sorted(groupings)}."
     if criterion.window not in ("batch", *system.batches.windows):
         yield "window", f"{criterion.window!r} is not among batches.windows {list(system.batches.windows)}."
+    wrong = criterion.against.problem(system.batches.period) if criterion.against else None
+    if wrong:
+        yield "against", wrong
     yield from (("metric", what) for what in _lacking(criterion, system))
 
 
@@ -399,7 +402,7 @@ def _lacking(criterion: Criterion, system: System) -> Iterator[str]:
         yield "roc_auc needs a column with the role score."
     if METRICS[criterion.metric].needs_rows and not system.having("feature"):
         yield f"{criterion.metric} looks at columns with the role feature, and there is none."
-    if (criterion.needs_labels or criterion.metric == "label_coverage") and not system.the("label"):
+    if (criterion.needs_labels or criterion.metric.startswith("label_coverage")) and not system.the("label"):
         yield f"{criterion.metric} needs a column with the role label."
     if criterion.metric in ("brier_score", "log_loss") and not system.score_is_probability:
         yield f"{criterion.metric} needs `score_is_probability: true`."

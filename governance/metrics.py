@@ -48,9 +48,16 @@ class Metric:
     task: Task | None = None
     needs_rows: bool = False
 
+    @property
+    def compares(self) -> bool:
+        """Whether it holds a batch against a reference, and another reference may be named."""
+        return (self.is_distance and not self.needs_rows) or self.name.endswith("_change")
+
 
 # Rate → whether it rests on outcomes.
 RATES = {
+    # By group, too: where outcomes are known of some groups rather than of others, their rates mislead.
+    "label_coverage": False,
     "selection_rate": False,
     "outcome_rate": True,
     "accuracy": True,
@@ -81,7 +88,8 @@ def _all() -> Iterator[Metric]:
 
 def _of_classes() -> Iterator[Metric]:
     for rate, needs_labels in RATES.items():
-        yield Metric(rate, "rows", needs_labels)
+        if rate != "label_coverage":
+            yield Metric(rate, "rows", needs_labels)
         yield Metric(f"{rate}_difference", "contrast", needs_labels, is_effect=True)
     yield Metric("selection_rate_ratio", "contrast", is_effect=True, neutral=1.0)
     for rate in ("outcome_rate", "selection_rate"):

@@ -71,6 +71,11 @@ def all_batches(system: System) -> tuple[str, ...]:
     return reference_batches(system) + expected_batches(system)
 
 
+def in_order(system: System) -> tuple[str, ...]:
+    """All declared batches by their start: the reference may lie before, between or after."""
+    return tuple(sorted(all_batches(system)))
+
+
 def part_of(system: System, batch: str) -> Part:
     """Whether the batch belongs to the reference period."""
     return "reference" if batch in reference_batches(system) else "production"

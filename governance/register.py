@@ -10,7 +10,7 @@ import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,7 @@ class Judgement:
 
     `inputs` names what went in (digests of data, profile, reference, declaration, code): equal inputs are the
     same look, which is kept once. `assessment` is None where nothing was approved: then there are no verdicts.
+    `labels` is what was known of the outcomes, on which verdicts rest as well.
     """
 
     system: str
@@ -84,6 +85,7 @@ class Judgement:
     verdicts: tuple[Verdict, ...]
     assessment: dict[str, Any] | None
     run: str
+    labels: dict[str, Any] = field(default_factory=dict)
 
 
 class Register:
@@ -163,6 +165,7 @@ class Register:
                 "inputs": judgement.inputs,
                 "reference": judgement.reference,
                 "assessment": judgement.assessment,
+                "labels": judgement.labels,
                 "as_known_on": judgement.as_known_on,
                 "run": judgement.run,
                 "measurements": len(measured),
@@ -197,13 +200,33 @@ class Register:
             }
             ledger.append(connection, kind, subject, body, actor=SERVICE, at=at)
 
-    def measurements(self, *, system: str | None = None, batch: str | None = None, superseded: bool = False) -> Any:
-        """Rows as dicts with `MEASUREMENT_KEYS`; only current ones unless `superseded`."""
-        return self._rows(MEASUREMENT, MEASUREMENT_KEYS, system, batch, superseded)
+    def measurements(
+        self,
+        *,
+        system: str | None = None,
+        batch: str | None = None,
+        superseded: bool = False,
+        as_known_on: dt.date | None = None,
+    ) -> Any:
+        """Rows as dicts with `MEASUREMENT_KEYS`; only current ones unless `superseded`.
 
-    def verdicts(self, *, system: str | None = None, batch: str | None = None, superseded: bool = False) -> Any:
-        """Rows as dicts with `VERDICT_KEYS`; only current ones unless `superseded`."""
-        return self._rows(VERDICT, VERDICT_KEYS, system, batch, superseded)
+        With `as_known_on`, those that were current at the end of that day.
+        """
+        return self._rows(MEASUREMENT, MEASUREMENT_KEYS, system, batch, superseded, as_known_on)
+
+    def verdicts(
+        self,
+        *,
+        system: str | None = None,
+        batch: str | None = None,
+        superseded: bool = False,
+        as_known_on: dt.date | None = None,
+    ) -> Any:
+        """Rows as dicts with `VERDICT_KEYS`; only current ones unless `superseded`.
+
+        With `as_known_on`, those that were current at the end of that day.
+        """
+        return self._rows(VERDICT, VERDICT_KEYS, system, batch, superseded, as_known_on)
 
     def records(self, system: str, batch: str) -> tuple[tuple[Measurement, ...], tuple[Verdict, ...]]:
         """The current measurements and verdicts of one batch, as records again."""
@@ -250,7 +273,13 @@ class Register:
             return ledger.head(connection)
 
     def _rows(
-        self, table: sa.Table, keys: Sequence[str], system: str | None, batch: str | None, superseded: bool
+        self,
+        table: sa.Table,
+        keys: Sequence[str],
+        system: str | None,
+        batch: str | None,
+        superseded: bool,
+        as_known_on: dt.date | None,
     ) -> list[dict[str, Any]]:
         query = sa.select(*(table.c[key] for key in keys)).order_by(table.c.seq, sa.literal_column("rowid"))
         if system:
@@ -263,6 +292,10 @@ class Register:
                 .where(ledger.EVENT.c.kind == "batch.judged")
                 .group_by(ledger.EVENT.c.subject)
             )
+            if as_known_on:
+                # Every look measures at least the number of rows, and each of its rows carries the day.
+                by_then = sa.select(MEASUREMENT.c.seq).where(MEASUREMENT.c.as_known_on <= as_known_on.isoformat())
+                newest = newest.where(ledger.EVENT.c.seq.in_(by_then))
             query = query.where(table.c.seq.in_(newest))
         with self.reading() as connection:
             return [dict(row._mapping) for row in connection.execute(query)]
@@ -361,6 +394,7 @@ def _evidence(judgement: Judgement, verdict: Verdict, row: dict[str, Any]) -> di
         "assessment": {k: v for k, v in (judgement.assessment or {}).items() if k != "criteria"},
         "inputs": judgement.inputs,
         "reference": judgement.reference,
+        "against": seen.against,
         "as_known_on": judgement.as_known_on,
         "run": judgement.run,
     }

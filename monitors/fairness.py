@@ -85,6 +85,8 @@ def group_rates(cube: Counts, groups: tuple[str, ...]) -> dict[tuple[str, str], 
     labelled, predicted = rows["label"] < UNKNOWN, rows["prediction"] < UNKNOWN
     found = _metric_frame(rows[labelled & predicted], _agreement_metrics())
     found |= _metric_frame(rows[predicted], {"selection_rate": _selection()})
+    # So is the share of known outcomes the "selection rate" of knowing them.
+    found |= _metric_frame(rows.assign(label=0, prediction=labelled.astype(int)), {"label_coverage": _selection()})
     # The outcome rate is the "selection rate" of the outcome itself.
     outcomes = rows[labelled]
     outcomes = outcomes.assign(prediction=outcomes["label"])

@@ -8,8 +8,8 @@ At the limit exactly is conforming.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from governance.assessment import Criterion
 from governance.metrics import METRICS
@@ -23,12 +23,14 @@ ALL_ROWS = "all rows"
 class Labels:
     """How much of the outcome is known: share of rows with a label, and whether the delay has passed.
 
-    `columns` are those that rest on the outcome, as the label of a regression does.
+    `columns` are those that rest on the outcome, as the label of a regression does. `earlier` is the share in what a
+    criterion compares with, by its name, where that is not the frozen reference.
     """
 
     coverage: float | None
     mature: bool
     columns: frozenset[str] = frozenset()
+    earlier: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def judge(
@@ -63,12 +65,12 @@ def judge_all(
     Returns all measurements (those included) and the verdicts.
     """
     found = list(measurements)
-    by_question = {(m.metric, m.column or m.segment or EVERY): m for m in found}
+    by_question = {(m.metric, m.column or m.segment or EVERY, m.against): m for m in found}
     known, verdicts = tuple(contrasts), []
     for criterion in criteria:
         covered = covered_by(criterion, known)
         for where in covered:
-            measurement = by_question.get((criterion.metric, where))
+            measurement = by_question.get((criterion.metric, where, criterion.compared_with))
             if measurement is None:
                 measurement = _never_measured(criterion, where)
                 found.append(measurement)
@@ -87,6 +89,7 @@ def _never_measured(criterion: Criterion, where: str) -> Measurement:
         column=column,
         segment=segment,
         reason="was not measured for this batch",
+        against=criterion.compared_with,
         broken=True,
     )
 
@@ -129,7 +132,12 @@ def _evidence_missing(measurement: Measurement, criterion: Criterion, labels: La
         if not labels.mature:
             return "labels are not mature: the label delay has not passed"
     if measurement.value is None:
-        return measurement.reason or "undefined"
+        return f"{measurement.reason or 'undefined'}{_against(measurement)}"
+    if criterion.needs_labels and measurement.against:
+        before = labels.earlier.get(measurement.against)
+        if before is None or before < criterion.min_label_coverage:
+            seen = f"labels are in for {before or 0:.1%} of the rows compared with ({measurement.against})"
+            return f"{seen}, the criterion asks for {criterion.min_label_coverage:.0%}"
     if measurement.n < criterion.min_n:
         return f"n = {measurement.n}, the criterion asks for {criterion.min_n}"
     return None
@@ -172,7 +180,15 @@ def _said(measurement: Measurement) -> str:
     if measurement.low is not None or measurement.high is not None:
         low, high = (f"{end:.4g}" if end is not None else "∞" for end in (measurement.low, measurement.high))
         text += f" [{low}, {high}]"
-    return f"{text}, n = {measurement.n}"
+    return f"{text}{_against(measurement)}, n = {measurement.n}"
+
+
+def _against(measurement: Measurement) -> str:
+    """What it is compared with, and what is missing of that; nothing where it is the frozen reference."""
+    if measurement.against is None:
+        return ""
+    noted = measurement.value is not None and measurement.reason
+    return f" against {measurement.against}" + (f" ({measurement.reason})" if noted else "")
 
 
 def _limit(criterion: Criterion) -> str:

@@ -7,7 +7,7 @@ asks for gets 95 % two-sided bounds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from governance.assessment import Criterion
 from governance.system import Grouping
@@ -49,9 +49,13 @@ class Family:
 
 @dataclass(frozen=True)
 class Levels:
-    """(metric, column or segment) → the family it is asked in; the strictest where several criteria ask."""
+    """(metric, column or segment) → the family it is asked in; the strictest where several criteria ask.
+
+    `earlier` holds the same for what is compared with earlier batches, by the name of that comparison.
+    """
 
     by_question: Mapping[tuple[str, str], Family]
+    earlier: Mapping[str, Levels] = field(default_factory=dict)
 
     def family(self, metric: str, where: str = EVERY) -> Family:
         """With whom this measurement shares its error rate; by itself where no criterion asks for it."""
@@ -85,12 +89,19 @@ def covered_by(criterion: Criterion, contrasts: Iterable[Contrast]) -> tuple[str
 
 
 def levels_of(criteria: Iterable[Criterion], contrasts: Iterable[Contrast]) -> Levels:
-    """What each criterion covers is one family."""
-    known = tuple(contrasts)
+    """What each criterion covers is one family; criteria that compare with earlier batches stand apart."""
+    known, asked = tuple(contrasts), tuple(criteria)
+    names = dict.fromkeys(criterion.compared_with for criterion in asked)
+    levels = {name: _levels([c for c in asked if c.compared_with == name], known) for name in names}
+    frozen = levels.pop(None, Levels({}))
+    return Levels(frozen.by_question, {name: found for name, found in levels.items() if name})
+
+
+def _levels(criteria: Iterable[Criterion], contrasts: tuple[Contrast, ...]) -> Levels:
     levels: dict[tuple[str, str], Family] = {}
     for criterion in criteria:
         # Where the estimate alone decides, bounds are as wide as where nobody asks.
-        family = Family(criterion.alpha or DEFAULT_ALPHA, covered_by(criterion, known))
+        family = Family(criterion.alpha or DEFAULT_ALPHA, covered_by(criterion, contrasts))
         for where in family.members:
             before = levels.get((criterion.metric, where), family)
             levels[criterion.metric, where] = min(before, family, key=lambda f: f.alpha_each)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from governance.records import Measurement
 from monitors import distinct, drift, fairness, group_errors, performance, regression
-from monitors.levels import Contrast, Levels
+from monitors.levels import EVERY, Contrast, Levels
 from monitors.profile import Counts, Profile
 from monitors.reliance import Reliance, weighted_drift
 from monitors.uncertainty import mean_design_effect
@@ -23,6 +24,28 @@ _UNITS = {
 }
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """Earlier batches that a batch is compared with.
+
+    Attributes
+    ----------
+    against : str
+        How measurements name it: `previous 4`.
+    profile : Profile or None
+        The sum of those batches; None where there is none of them.
+    words : str
+        Which batches these are, for the method.
+    lacking : str or None
+        What a reader must know: that there is none, or that some are missing.
+    """
+
+    against: str
+    profile: Profile | None
+    words: str
+    lacking: str | None
+
+
 def measure(
     current: Profile,
     reference: Profile | None,
@@ -31,6 +54,7 @@ def measure(
     *,
     seed: str,
     reliance: Reliance | None = None,
+    earlier: Iterable[Earlier] = (),
 ) -> tuple[Measurement, ...]:
     """All measurements of `current`; drift and changes only where there is a reference to hold it against.
 
@@ -40,22 +64,68 @@ def measure(
         Hexadecimal digest of what is measured: the same inputs give the same bytes.
     reliance : Reliance or None
         How much the model relies on each feature; None: what moved is not weighed.
+    earlier : iterable of Earlier
+        What else it is compared with. Only what `levels.earlier` asks for is measured against these.
     """
-    if current.grid.regression is not None:
-        found = list(regression.overall(current, reference, levels))
-        found += list(group_errors.by_group(current, contrasts, levels))
-    else:
-        found = list(performance.overall(current, reference, levels))
-        found += list(fairness.by_group(current, contrasts, levels))
+    found = list(_overall(current, reference, levels))
+    groups = fairness if current.grid.regression is None else group_errors
+    found += list(groups.by_group(current, contrasts, levels))
     found += [_null_share(current, column.name) for column in current.grid.columns]
     found += [_distinct(current, column.name) for column in current.grid.columns if not column.is_numeric]
     if reference is not None:
         rng = np.random.default_rng(int(seed[:16], 16))
         for column in current.grid.columns:
-            found += list(_drift(column.name, current, reference, levels, rng))
+            found += list(_drift(column.name, current, reference, levels, rng, reference))
+        for compared in earlier:
+            found += list(_against(compared, current, reference, levels, seed))
         if reliance is not None:
-            found += list(weighted_drift(found, current.grid, reliance))
+            found += list(weighted_drift([m for m in found if m.against is None], current.grid, reliance))
     return tuple(found)
+
+
+def _overall(current: Profile, reference: Profile | None, levels: Levels) -> Iterator[Measurement]:
+    """What is measured of all rows, of classes or of numbers."""
+    overall = performance.overall if current.grid.regression is None else regression.overall
+    return overall(current, reference, levels)
+
+
+def _against(
+    compared: Earlier, current: Profile, reference: Profile, levels: Levels, seed: str
+) -> Iterator[Measurement]:
+    """What is asked against earlier batches, in bins of the frozen reference, so that values can be set beside."""
+    asked = levels.earlier.get(compared.against, Levels({}))
+    wanted = list(asked.by_question)
+    if compared.profile is None:
+        for metric, where in wanted:
+            yield Measurement(
+                metric,
+                None,
+                0,
+                _UNITS.get(metric, "share"),
+                "",
+                column=where or None,
+                alpha=asked.alpha(metric, where),
+                reason=f"undefined ({compared.lacking})",
+                against=compared.against,
+            )
+        return
+    rng = np.random.default_rng([int(seed[:16], 16), int(compared.profile.digest[:16], 16)])
+    for where in dict.fromkeys(where for _, where in wanted):
+        if where == EVERY:
+            found = _overall(current, compared.profile, asked)
+        else:
+            found = _drift(where, current, compared.profile, asked, rng, reference)
+        missing = {metric for metric, place in wanted if place == where}
+        while missing and (item := next(found, None)):
+            if item.metric in missing:
+                missing.remove(item.metric)
+                yield _compared(item, compared)
+
+
+def _compared(item: Measurement, compared: Earlier) -> Measurement:
+    method = f"{item.method}; against {compared.words}" if item.method else ""
+    reason = "; ".join(note for note in (item.reason, compared.lacking) if note)
+    return replace(item, against=compared.against, method=method, reason=reason or None)
 
 
 def _null_share(current: Profile, name: str) -> Measurement:
@@ -77,8 +147,9 @@ def _distinct(current: Profile, name: str) -> Measurement:
 
 
 def _drift(
-    name: str, current: Profile, reference: Profile, levels: Levels, rng: np.random.Generator
+    name: str, current: Profile, reference: Profile, levels: Levels, rng: np.random.Generator, frozen: Profile
 ) -> Iterator[Measurement]:
+    """Distances of one column from `reference`, in bins joined by the shares of the `frozen` one."""
     grid, before, now = current.grid[name], reference.columns[name], current.columns[name]
     for side, profile in (("batch", current), ("reference", reference)):
         if not profile.columns[name].sum():
@@ -86,7 +157,7 @@ def _drift(
             for metric in ("psi", "jensen_shannon", *(("ks",) if grid.is_numeric else ())):
                 yield _unmeasured(metric, name, side, _is_absent(profile, name))
             return
-    bins = drift.bins_for_shares(grid, before)
+    bins = drift.bins_for_shares(grid, frozen.columns[name])
     old, new = drift.shares_of(before, bins), drift.shares_of(now, bins)
     used = (old + new) > 0
     old, new = old[used], new[used]

@@ -31,6 +31,7 @@ CONFUSION_RATES = (
     "false_negative_rate",
 )
 DENOMINATORS = {
+    "label_coverage": "rows",
     "accuracy": "rows with outcome and prediction",
     "precision": "predicted positives",
     "true_positive_rate": "positive outcomes",

@@ -18,6 +18,7 @@ import click
 
 from assets.home import Home, home
 from governance import periods
+from governance.assessment import without_anchor
 from governance.declarations import Declaration, Declarations, load_all, systems_folder
 from governance.faults import UsageFault
 from governance.records import Outcome
@@ -26,6 +27,12 @@ from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
 SYSTEM = click.option("--system", help="Only this system.")
 BATCH = click.option("--batch", help="Only this batch: its start date or its label.")
+AS_KNOWN_ON = click.option(
+    "--as-known-on",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="As it stood at the end of that day (UTC).",
+)
 SUPERSEDED = click.option("--all", "superseded", is_flag=True, help="Superseded rows too.")
 
 
@@ -84,6 +91,11 @@ def check(table: bool) -> None:
     for declaration in found.sound.values():
         state = "approved" if declaration.is_approved else "NOT approved as it stands: no verdicts until it is"
         click.echo(f"{declaration.id}: sound; assessment version {declaration.assessment.version} {state}")
+        for criterion in without_anchor(declaration.assessment):
+            click.echo(
+                f"{declaration.id}: note: {criterion} has a rolling reference, which learns a slow drift in; "
+                "keep a criterion against the frozen one beside it"
+            )
     if found.faults:
         count = sum(map(len, found.faults.values()))
         click.echo(f"{count} fault{'s' * (count != 1)} in {', '.join(found.faults)}.", err=True)
@@ -161,11 +173,15 @@ def status(as_json: bool) -> None:
 @SYSTEM
 @BATCH
 @SUPERSEDED
+@AS_KNOWN_ON
 @JSON
-def measurements(system: str | None, batch: str | None, superseded: bool, as_json: bool) -> None:
+def measurements(
+    system: str | None, batch: str | None, superseded: bool, as_known_on: dt.datetime | None, as_json: bool
+) -> None:
     """Everything measured, and for windows of several batches."""
-    rows = _rows("measurements", system, batch, superseded)
-    columns = ("system", "batch", "metric", "column", "segment", "value", "low", "high", "n", "reason")
+    rows = _rows("measurements", system, batch, superseded, as_known_on)
+    against = ("against",) if any(row["against"] for row in rows) else ()
+    columns = ("system", "batch", "metric", "column", "segment", *against, "value", "low", "high", "n", "reason")
     _show(rows, MEASUREMENT_KEYS, columns, as_json, "Nothing has been measured. Run `aims run SYSTEM`.")
 
 
@@ -173,10 +189,13 @@ def measurements(system: str | None, batch: str | None, superseded: bool, as_jso
 @SYSTEM
 @BATCH
 @SUPERSEDED
+@AS_KNOWN_ON
 @JSON
-def verdicts(system: str | None, batch: str | None, superseded: bool, as_json: bool) -> None:
+def verdicts(
+    system: str | None, batch: str | None, superseded: bool, as_known_on: dt.datetime | None, as_json: bool
+) -> None:
     """Every criterion of the approved assessments against every batch."""
-    rows = _rows("verdicts", system, batch, superseded)
+    rows = _rows("verdicts", system, batch, superseded, as_known_on)
     columns = (
         "system",
         "batch",
@@ -448,14 +467,20 @@ def _label(found: Declarations, system: str, batch: str) -> str:
     return periods.label_of(declaration.system, batch) if declaration else batch
 
 
-def _rows(what: str, system: str | None, batch: str | None, superseded: bool) -> list[dict[str, Any]]:
+def _rows(
+    what: str, system: str | None, batch: str | None, superseded: bool, as_known_on: dt.datetime | None
+) -> list[dict[str, Any]]:
+    if superseded and as_known_on:
+        raise UsageFault("--all and --as-known-on exclude each other: all of them, or those of one day.")
     declaration = _known(system)
     if batch and "/" not in batch:
         batch = periods.find_batch(declaration.system, batch) if declaration else _any_batch(batch)
     place = home()
     if not place.exists:
         return []
-    found: list[dict[str, Any]] = getattr(place.register(), what)(system=system, batch=batch, superseded=superseded)
+    day = as_known_on.date() if as_known_on else None
+    ask = getattr(place.register(), what)
+    found: list[dict[str, Any]] = ask(system=system, batch=batch, superseded=superseded, as_known_on=day)
     return found
 
 

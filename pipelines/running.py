@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assets.comparisons import comparisons_of
 from assets.home import Home, site
 from governance import periods
 from governance.declarations import Declaration
@@ -111,7 +112,18 @@ class Runner:
             return "done"
         rows = self.register.verdicts(system=self.declaration.id, batch=task.batch)
         counts = {name: sum(row["verdict"] == name for row in rows) for name in sorted({r["verdict"] for r in rows})}
-        return ", ".join(f"{count} {name}" for name, count in counts.items()) or "measured, not judged"
+        said = ", ".join(f"{count} {name}" for name, count in counts.items()) or "measured, not judged"
+        return f"{said}{self._restated(task.batch, before)}"
+
+    def _restated(self, batch: str, before: int) -> str:
+        """Later batches that were judged anew, because they are compared with this one."""
+        if not comparisons_of(self.declaration):
+            return ""
+        system = self.declaration.system
+        known = set(periods.all_batches(system)) - {batch}
+        judged = [e for e in self.register.events("batch.judged", f"{self.declaration.id}/") if e.seq > before]
+        anew = [b for e in judged if (b := e.subject.split("/", 1)[1]) in known]
+        return f"; {', '.join(periods.label_of(system, b) for b in anew)} judged anew" if anew else ""
 
     def _held(self, task: Task, before: int) -> str | None:
         if task.batch is None:

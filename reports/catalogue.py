@@ -30,6 +30,11 @@ def _cells(assessment: ImpactAssessment, criterion: Criterion) -> tuple[str, ...
 
 
 def _about(criterion: Criterion) -> str:
+    against = f" (against {criterion.compared_with})" if criterion.compared_with else ""
+    return f"{_covered(criterion)}{against}"
+
+
+def _covered(criterion: Criterion) -> str:
     if criterion.columns:
         return ", ".join(criterion.columns)
     if criterion.contrasts:

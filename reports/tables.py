@@ -102,7 +102,8 @@ def measurement_tables(measurements: Sequence[Measurement]) -> list[dict[str, An
 
 
 def _measurement_row(measurement: Measurement) -> dict[str, str]:
-    where = [part for part in (measurement.column, measurement.segment) if part]
+    against = f"against {measurement.against}" if measurement.against else None
+    where = [part for part in (measurement.column, measurement.segment, against) if part]
     reason = measurement.reason or ("" if measurement.value is not None else "no reason recorded")
     return {
         "metric": measurement.metric,

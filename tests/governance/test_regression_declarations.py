@@ -105,4 +105,5 @@ def test_every_metric_fits_one_task_or_all() -> None:
         for task in ("binary_classification", "regression")
     }
     assert listed["binary_classification"] | listed["regression"] == set(METRICS)
-    assert listed["binary_classification"] & listed["regression"] == {"label_coverage", "psi", "jensen_shannon", "ks"}
+    both = {"label_coverage", "psi", "jensen_shannon", "ks", "domain_classifier_auc"}
+    assert listed["binary_classification"] & listed["regression"] == both
