@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from governance.assessment import Approval, Criterion, ImpactAssessment
 from governance.canonical import digest
 from governance.faults import DeclarationFaults, Fault, UsageFault
+from governance.metrics import OF_PROBABILITY
 from governance.periods import floor
 from governance.system import Kind, Model, System, views
 
@@ -361,11 +362,12 @@ def _criterion_faults(
         yield "grouping", f"unknown grouping {criterion.grouping!r}, declared are {sorted(groupings)}."
     if criterion.window not in ("batch", *system.batches.windows):
         yield "window", f"{criterion.window!r} is not among batches.windows {list(system.batches.windows)}."
-    if criterion.metric == "roc_auc" and not system.the("score"):
-        yield "metric", "roc_auc needs a column with the role score."
-    if (criterion.needs_labels or criterion.metric == "label_coverage") and not system.the("label"):
+    estimated = criterion.metric.startswith("estimated_")
+    if (criterion.metric == "roc_auc" or estimated) and not system.the("score"):
+        yield "metric", f"{criterion.metric} needs a column with the role score."
+    if (criterion.needs_labels or criterion.metric == "label_coverage" or estimated) and not system.the("label"):
         yield "metric", f"{criterion.metric} needs a column with the role label."
-    if criterion.metric in ("brier_score", "log_loss") and not system.score_is_probability:
+    if criterion.metric in OF_PROBABILITY and not system.score_is_probability:
         yield "metric", f"{criterion.metric} needs `score_is_probability: true`."
 
 

@@ -52,6 +52,18 @@ RATES = {
     "false_negative_rate": True,
 }
 GROUP_RATES = tuple(RATES)
+# What can be said before outcomes are in, from scores, predictions and how scores came true in the reference.
+ESTIMATED = (
+    "accuracy",
+    "precision",
+    "true_positive_rate",
+    "false_positive_rate",
+    "f1",
+    "roc_auc",
+    "outcome_rate",
+)
+# What only a score that is a probability has.
+OF_PROBABILITY = ("brier_score", "log_loss", "expected_calibration_error", "calibration_in_the_large")
 DISTANCES = ("psi", "jensen_shannon", "ks")
 
 
@@ -65,7 +77,12 @@ def _all() -> Iterator[Metric]:
         yield Metric(f"{rate}_change", "rows", RATES[rate], is_effect=True)
     yield Metric("roc_auc", "rows", needs_labels=True)
     for score in ("f1", "brier_score", "log_loss"):
-        yield Metric(score, "rows", needs_labels=True, has_bounds=False)
+        yield Metric(score, "rows", needs_labels=True)
+    yield Metric("expected_calibration_error", "rows", needs_labels=True, is_distance=True)
+    yield Metric("calibration_in_the_large", "rows", needs_labels=True, is_effect=True)
+    for metric in ESTIMATED:
+        yield Metric(f"estimated_{metric}", "rows")
+        yield Metric(f"estimated_{metric}_error", "rows", needs_labels=True, is_effect=True)
     for distance in DISTANCES:
         yield Metric(distance, "column", is_distance=True)
 

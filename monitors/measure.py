@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from governance.records import Measurement
-from monitors import distinct, drift, fairness, performance
+from monitors import distinct, drift, estimation, fairness, performance
 from monitors.levels import Contrast, Levels
 from monitors.profile import Counts, Profile
 from monitors.uncertainty import mean_design_effect
@@ -33,6 +33,8 @@ def measure(
         Hexadecimal digest of what is measured: the same inputs give the same bytes.
     """
     found = list(performance.overall(current, reference, levels))
+    if reference is not None:
+        found += list(estimation.estimated(current, reference, levels))
     found += list(fairness.by_group(current, contrasts, levels))
     found += [_null_share(current, column.name) for column in current.grid.columns]
     found += [_distinct(current, column.name) for column in current.grid.columns if not column.is_numeric]
