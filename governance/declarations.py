@@ -19,7 +19,7 @@ from governance import budget
 from governance.assessment import Approval, Criterion, ImpactAssessment
 from governance.canonical import digest
 from governance.faults import DeclarationFaults, Fault, UsageFault
-from governance.metrics import METRICS, fitting
+from governance.metrics import METRICS, OF_PROBABILITY, fitting
 from governance.periods import floor
 from governance.system import Kind, Model, System, views
 
@@ -398,14 +398,17 @@ def _criterion_faults(
 
 def _lacking(criterion: Criterion, system: System) -> Iterator[str]:
     """What the metric rests on and the system does not have."""
-    if criterion.metric == "roc_auc" and not system.the("score"):
-        yield "roc_auc needs a column with the role score."
-    if METRICS[criterion.metric].needs_rows and not system.having("feature"):
-        yield f"{criterion.metric} looks at columns with the role feature, and there is none."
-    if (criterion.needs_labels or criterion.metric.startswith("label_coverage")) and not system.the("label"):
-        yield f"{criterion.metric} needs a column with the role label."
-    if criterion.metric in ("brier_score", "log_loss") and not system.score_is_probability:
-        yield f"{criterion.metric} needs `score_is_probability: true`."
+    metric = criterion.metric
+    estimated = metric.startswith("estimated_")
+    if (metric == "roc_auc" or estimated) and not system.the("score"):
+        yield f"{metric} needs a column with the role score."
+    if METRICS[metric].needs_rows and not system.having("feature"):
+        yield f"{metric} looks at columns with the role feature, and there is none."
+    on_labels = criterion.needs_labels or metric.startswith("label_coverage") or estimated
+    if on_labels and not system.the("label"):
+        yield f"{metric} needs a column with the role label."
+    if metric in OF_PROBABILITY and not system.score_is_probability:
+        yield f"{metric} needs `score_is_probability: true`."
 
 
 def _model_faults(system: System, model: Model, document: _Document | None) -> Iterator[Fault]:

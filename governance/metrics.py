@@ -51,7 +51,7 @@ class Metric:
     @property
     def compares(self) -> bool:
         """Whether it holds a batch against a reference, and another reference may be named."""
-        return (self.is_distance and not self.needs_rows) or self.name.endswith("_change")
+        return (self.is_distance and self.about == "column") or self.name.endswith("_change")
 
 
 # Rate → whether it rests on outcomes.
@@ -74,6 +74,18 @@ MEANS = {
     "mean_error": True,
     "mean_absolute_error": True,
 }
+# What can be said before outcomes are in, from scores, predictions and how scores came true in the reference.
+ESTIMATED = (
+    "accuracy",
+    "precision",
+    "true_positive_rate",
+    "false_positive_rate",
+    "f1",
+    "roc_auc",
+    "outcome_rate",
+)
+# What only a score that is a probability has.
+OF_PROBABILITY = ("brier_score", "log_loss", "expected_calibration_error", "calibration_in_the_large")
 DISTANCES = ("psi", "jensen_shannon", "ks")
 
 
@@ -96,7 +108,12 @@ def _of_classes() -> Iterator[Metric]:
         yield Metric(f"{rate}_change", "rows", RATES[rate], is_effect=True)
     yield Metric("roc_auc", "rows", needs_labels=True)
     for score in ("f1", "brier_score", "log_loss"):
-        yield Metric(score, "rows", needs_labels=True, has_bounds=False)
+        yield Metric(score, "rows", needs_labels=True)
+    yield Metric("expected_calibration_error", "rows", needs_labels=True, is_distance=True)
+    yield Metric("calibration_in_the_large", "rows", needs_labels=True, is_effect=True)
+    for metric in ESTIMATED:
+        yield Metric(f"estimated_{metric}", "rows")
+        yield Metric(f"estimated_{metric}_error", "rows", needs_labels=True, is_effect=True)
 
 
 def _of_numbers() -> Iterator[Metric]:

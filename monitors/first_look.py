@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy.special import ndtri
 
 from governance.metrics import GROUP_RATES
 from governance.records import Measurement
@@ -23,7 +22,7 @@ from monitors.kinds import Kind
 from monitors.levels import DEFAULT_ALPHA, Contrast, Family, Levels
 from monitors.performance import change
 from monitors.picture import Picture, by_hour, has_few_values, has_hours, median_of
-from monitors.profile import NEGATIVE, POSITIVE, Counts, Profile
+from monitors.profile import Counts, Profile
 
 # Chance that any column at all is called moved when none has.
 ALPHA = 0.05
@@ -310,23 +309,8 @@ def rates_of(
             found.append(RateLook(metric, reference[metric], batch[metric], moved))
             continue
         sides = (reference[metric], batch[metric])
-        if metric == "brier_score":
-            sides = (brier_with_bounds(sides[0], profiles[0]), brier_with_bounds(sides[1], profiles[1]))
         found.append(RateLook(metric, *sides, recovered_change(*sides)))
     return tuple(found)
-
-
-def brier_with_bounds(score: Measurement, profile: Profile) -> Measurement:
-    """The Brier score with the bounds of a mean: squared errors at the centres of the score bins, normal limits."""
-    grid = profile.grid.score
-    if score.value is None or grid is None or score.n < 2:
-        return score
-    centres = np.array([grid.centre(i) for i in range(grid.size - 1)])
-    negatives, positives = (profile.cube[label, :, :-1].sum(axis=0) for label in (NEGATIVE, POSITIVE))
-    square = float((negatives * centres**4 + positives * (1 - centres) ** 4).sum()) / score.n
-    half = float(ndtri(1 - DEFAULT_ALPHA)) * math.sqrt(max(square - score.value**2, 0.0) / (score.n - 1))
-    low, high = max(score.value - half, 0.0), min(score.value + half, 1.0)
-    return replace(score, low=low, high=high, alpha=DEFAULT_ALPHA, method=f"{score.method}; normal bounds of the mean")
 
 
 def recovered_change(before: Measurement, now: Measurement) -> Measurement | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from governance.records import Measurement
-from monitors import distinct, drift, fairness, group_errors, performance, regression
+from monitors import distinct, drift, estimation, fairness, group_errors, performance, regression
 from monitors.levels import EVERY, Contrast, Levels
 from monitors.profile import Counts, Profile
 from monitors.reliance import Reliance, weighted_drift
@@ -68,6 +68,8 @@ def measure(
         What else it is compared with. Only what `levels.earlier` asks for is measured against these.
     """
     found = list(_overall(current, reference, levels))
+    if reference is not None and current.grid.regression is None:
+        found += list(estimation.estimated(current, reference, levels))
     groups = fairness if current.grid.regression is None else group_errors
     found += list(groups.by_group(current, contrasts, levels))
     found += [_null_share(current, column.name) for column in current.grid.columns]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from governance.records import Measurement
 from monitors.grid import ENTITY_BUCKETS, ScoreGrid
 from monitors.levels import Levels
+from monitors.probabilities import of_probability
 from monitors.profile import NEGATIVE, POSITIVE, UNKNOWN, Counts, Profile
 from monitors.uncertainty import auc_with_bounds, design_effect, detectable_difference, newcombe, wilson
 
@@ -69,7 +69,7 @@ def hits_in(table: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
         "true_positive_rate": (tp, tp + fn),
         "false_positive_rate": (fp, fp + tn),
         "false_negative_rate": (fn, fn + tp),
-        "f1": (2 * tp, 2 * tp + fp + fn),
+        "positive_overlap": (tp, tp + fp + fn),
     }[metric]
 
 
@@ -87,6 +87,12 @@ def effect_of(profile: Profile, metric: str, grouping: str = "", group: int = 0)
     return design_effect(*hits_in(table, metric))
 
 
+def largest_effect(profile: Profile) -> float:
+    """The largest of the rates' effects, for what is counted by score: no bucket of entities holds counts by score."""
+    metrics = ("outcome_rate", "selection_rate", *CONFUSION_RATES)
+    return max(effect_of(profile, metric) for metric in metrics)
+
+
 def overall(profile: Profile, reference: Profile | None, levels: Levels) -> Iterator[Measurement]:
     """Every measurement about all rows of the batch."""
     yield Measurement("rows", float(profile.rows), profile.rows, "rows", "count")
@@ -96,16 +102,16 @@ def overall(profile: Profile, reference: Profile | None, levels: Levels) -> Iter
     for metric in ("label_coverage", "outcome_rate", "selection_rate", *CONFUSION_RATES):
         effect = effect_of(profile, metric)
         yield rate(metric, *hits_of(profile.cube, metric), levels.alpha(metric), effect=effect)
-    yield f1(profile.cube)
+    yield f1(profile, levels.alpha("f1"))
     if reference is not None:
         for metric in ("outcome_rate", "selection_rate"):
             yield change(metric, profile, reference, levels.alpha(f"{metric}_change"))
     if profile.grid.score is not None:
-        # DeLong's variance is one of independent rows; where they are not, a reader has to know.
-        taken = "; rows taken as independent" if profile.clusters else ""
-        yield auc(profile.cube, profile.grid.score, levels.alpha("roc_auc"), taken)
+        effect = largest_effect(profile)
+        dependent = worth(effect) and f"{worth(effect)}, as in the rate that they change most"
+        yield auc(profile.cube, profile.grid.score, levels.alpha("roc_auc"), effect, dependent)
         if profile.grid.score.bins and (profile.grid.score.low, profile.grid.score.high) == (0.0, 1.0):
-            yield from probability_scores(profile.cube, profile.grid.score)
+            yield from of_probability(profile.cube, profile.grid.score, levels, effect, dependent)
 
 
 def rate(
@@ -145,12 +151,25 @@ def worth(*effects: float) -> str:
     return f"; {largest:.3g} rows of entities worth one" if largest > 1 else ""
 
 
-def f1(cube: Counts) -> Measurement:
-    """Harmonic mean of precision and recall, as an observation without bounds."""
-    hits, n = hits_of(cube, "f1")
+def f1(profile: Profile, alpha: float) -> Measurement:
+    """Harmonic mean of precision and recall.
+
+    It is 2J / (1 + J) of J, the share of true positives in the rows where outcome or prediction is positive: a rate,
+    whose bounds carry over.
+
+    References
+    ----------
+    L. R. Dice (1945), Ecology 26, 297-302, doi:10.2307/1932409; P. Jaccard (1912), New Phytologist 11, 37-50,
+    doi:10.1111/j.1469-8137.1912.tb05611.x (J).
+    """
+    hits, n = hits_of(profile.cube, "positive_overlap")
     if n == 0:
-        return Measurement("f1", None, 0, "share", "counts", reason=f"undefined (0 {DENOMINATORS['f1']})")
-    return Measurement("f1", hits / n, n, "share", "counts")
+        reason = f"undefined (0 {DENOMINATORS['f1']})"
+        return Measurement("f1", None, 0, "share", WILSON, reason=reason, alpha=alpha)
+    effect = effect_of(profile, "positive_overlap")
+    low, high = (2 * end / (1 + end) for end in wilson(hits / effect, n / effect, alpha))
+    method = f"{WILSON} of the share of true positives where outcome or prediction is positive{worth(effect)}"
+    return Measurement("f1", 2 * hits / (hits + n), n, "share", method, low=low, high=high, alpha=alpha)
 
 
 def change(metric: str, current: Profile, reference: Profile, alpha: float) -> Measurement:
@@ -170,65 +189,31 @@ def change(metric: str, current: Profile, reference: Profile, alpha: float) -> M
     )
 
 
-def auc(cube: Counts, score: ScoreGrid, alpha: float, taken: str = "") -> Measurement:
-    """Area under the ROC curve; `n` is the smaller class, which limits what can be known. `taken` ends the method."""
-    scored = cube[:, :, :-1]
-    # Where a score stands that the reference does not know cannot be told from its bin.
-    ranked = scored[:, :, : len(score.values)] if score.values else scored
+def auc(cube: Counts, score: ScoreGrid, alpha: float, effect: float = 1.0, dependent: str = "") -> Measurement:
+    """Area under the ROC curve; `n` is the smaller class, which limits what can be known.
+
+    `effect` rows are worth one independent row; `dependent` says so at the end of the method.
+    """
+    ranked = ranked_in(cube, score)
     negatives, positives = (ranked[label].sum(axis=0) for label in (NEGATIVE, POSITIVE))
-    left_out = int(scored[:UNKNOWN].sum() - ranked[:UNKNOWN].sum())
+    left_out = int(cube[:UNKNOWN, :, :-1].sum() - ranked[:UNKNOWN].sum())
     note = f"{left_out} rows left out: the reference does not know their score" if left_out else None
     exact = "exact score values" if score.values else f"{score.bins} score bins of {score.resolution:.6g}"
-    method = f"{exact}, ties half; DeLong variance, logit bounds{taken}"
+    method = f"{exact}, ties half; DeLong variance, for few rows that of exponential scores; exact bounds{dependent}"
     n = int(min(negatives.sum(), positives.sum()))
     if n == 0:
         missing = "negative" if negatives.sum() == 0 else "positive"
         reason = f"undefined (0 {missing} outcomes with a score)"
         return Measurement("roc_auc", None, 0, "share", method, reason=reason, alpha=alpha)
-    area, low, high = auc_with_bounds(negatives.astype(float), positives.astype(float), alpha)
+    area, low, high = auc_with_bounds(negatives.astype(float), positives.astype(float), alpha, effect)
     return Measurement("roc_auc", area, n, "share", method, low=low, high=high, alpha=alpha, reason=note)
 
 
-def probability_scores(cube: Counts, score: ScoreGrid) -> Iterator[Measurement]:
-    """Brier score, log loss and expected calibration error of a probability, from score bins.
+def ranked_in(cube: Counts, score: ScoreGrid) -> Counts:
+    """The bins whose scores have a place in the order: not the missing one, nor values unknown to the reference.
 
-    Each row stands at the centre of its bin, so a row's squared error is off by at most one bin width.
+    Returns
+    -------
+    int array of shape (3 labels, 3 predictions, ranked bins)
     """
-    centres = np.array([score.centre(i) for i in range(score.size - 1)])
-    negatives, positives = (cube[label, :, :-1].sum(axis=0) for label in (NEGATIVE, POSITIVE))
-    n = int(negatives.sum() + positives.sum())
-    method = f"{score.bins} score bins, rows at bin centres"
-    for metric, unit in (
-        ("brier_score", "share"),
-        ("log_loss", "nats"),
-        ("expected_calibration_error", "share"),
-    ):
-        if n == 0:
-            yield Measurement(metric, None, 0, unit, method, reason="undefined (0 outcomes with a score)")
-            continue
-        yield Measurement(metric, _SCORES[metric](centres, negatives, positives), n, unit, method)
-
-
-def _brier(centres: np.ndarray, negatives: Counts, positives: Counts) -> float:
-    total = negatives.sum() + positives.sum()
-    return float((negatives * centres**2 + positives * (1 - centres) ** 2).sum() / total)
-
-
-def _log_loss(centres: np.ndarray, negatives: Counts, positives: Counts) -> float:
-    inside = np.clip(centres, 1e-12, 1 - 1e-12)
-    total = negatives.sum() + positives.sum()
-    return float(-(negatives * np.log1p(-inside) + positives * np.log(inside)).sum() / total)
-
-
-def _calibration_error(centres: np.ndarray, negatives: Counts, positives: Counts) -> float:
-    """Ten equal-width bins: M. P. Naeini, G. F. Cooper, M. Hauskrecht (2015), AAAI, eq. 3."""
-    tenth = np.clip((centres * 10).astype(int), 0, 9)
-    rows = np.bincount(tenth, negatives + positives, 10)
-    hits, expected = (
-        np.bincount(tenth, positives, 10),
-        np.bincount(tenth, (negatives + positives) * centres, 10),
-    )
-    return math.fsum(np.abs(hits - expected)) / float(rows.sum())
-
-
-_SCORES = {"brier_score": _brier, "log_loss": _log_loss, "expected_calibration_error": _calibration_error}
+    return cube[:, :, : len(score.values)] if score.values else cube[:, :, :-1]

@@ -1,4 +1,4 @@
-"""How far a number can be trusted: bounds for rates, differences, ratios and AUC, from counts alone.
+"""How far a number can be trusted: bounds for rates, differences, ratios, means and AUC, from counts alone.
 
 Every bound is one-sided at level `1 - alpha`, so `(low, high)` covers with at least `1 - 2 alpha`. One-sided,
 because a criterion is breached from one side: the chance of a false breach at the limit is then `alpha`.
@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.optimize import brentq
+from scipy.special import betaincinv, ndtr, ndtri
 
 POWER = 0.8
-# With fewer rows in a class, the variance that DeLong's components show is too often too small.
-SMALL_CLASS = 20
+# So many rows of the smaller class weigh as much as what a model of the scores says about the variance of an AUC.
+MODEL_ROWS = 100
 
 Bounds = tuple[float, float]
 
@@ -136,41 +137,136 @@ def mean_design_effect(counts: np.ndarray) -> float:
     return max(float(((1 - shares) * effects).sum() / (bins - 1)), 1.0)
 
 
-def auc_with_bounds(negatives: np.ndarray, positives: np.ndarray, alpha: float) -> tuple[float, float, float]:
-    """Area under the ROC curve and its bounds, from counts per score bin in ascending order.
-
-    Rows of one bin count as ties (half), so the value lies within half the sum over bins of the products of
-    shares of the one on raw scores, and equals it where bins are single values. Variance by structural
-    components; bounds on the logit scale, which keeps them inside 0 to 1. With fewer than `SMALL_CLASS` rows in a
-    class: score bounds of a rate over that class, whose variance is the largest that such an area can have.
+def exact(hits: float, n: float, alpha: float) -> Bounds:
+    """Bounds of a rate that never miss more often than `alpha`; `hits` and `n` > 0 may be fractions.
 
     References
     ----------
-    Z. W. Birnbaum, O. M. Klose (1957), Ann. Math. Statist. 28, 933-945, doi:10.1214/aoms/1177706794 (that bound).
-    E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson (1988), Biometrics 44, 837-845, doi:10.2307/2531595.
+    C. J. Clopper, E. S. Pearson (1934), Biometrika 26, 404-413, doi:10.1093/biomet/26.4.404; for an effective
+    sample size: E. L. Korn, B. I. Graubard (1998), Survey Methodology 24, 193-201.
     """
-    below = np.concatenate([[0.0], np.cumsum(negatives)[:-1]])
-    above = positives.sum() - np.cumsum(positives)
-    of_positive = (below + negatives / 2) / negatives.sum()
-    of_negative = (above + positives / 2) / positives.sum()
-    area = float((positives * of_positive).sum() / positives.sum())
-    fewer = int(min(negatives.sum(), positives.sum()))
-    variance = _component(of_positive, positives, area) + _component(of_negative, negatives, area)
+    low = float(betaincinv(hits, n - hits + 1, alpha)) if hits > 0 else 0.0
+    high = float(betaincinv(hits + 1, n - hits, 1 - alpha)) if hits < n else 1.0
+    return low, high
+
+
+def mean_bounds(values: np.ndarray, counts: np.ndarray, alpha: float, span: Bounds) -> Bounds:
+    """Bounds of the mean of what can only lie in `span`, from how often each value was seen.
+
+    One row is added at the end of `span` to be feared, and rows are weighted by a Dirichlet distribution: the bound
+    is the quantile of the weighted mean. For hits and misses that is the exact bound of a rate. It is known not to
+    miss more often than `alpha` in every case that was tried, and it sees what has not happened yet (a confident
+    score that fails), which the variance of few rows does not. The quantile is a saddlepoint approximation.
+
+    Parameters
+    ----------
+    values, counts : arrays of shape (different values,)
+        `counts` sum to more than 0 and may be fractions: rows, or what dependent rows are worth.
+
+    References
+    ----------
+    N. Gaffke (2005), Math. Methods Statist. 14, 451-467; E. Learned-Miller, P. S. Thomas (2019),
+    arXiv:1905.06208 (that bound). R. Lugannani, S. Rice (1980), Adv. Appl. Probab. 12, 475-490,
+    doi:10.2307/1426607 (the tail).
+    """
+    low, high = span
+    seen = counts > 0
+    inside = np.clip((values[seen] - low) / (high - low), 0.0, 1.0)
+    weights = np.append(counts[seen], 1.0)
+    under = 1 - _upper_mean(np.append(1 - inside, 1.0), weights, alpha)
+    over = _upper_mean(np.append(inside, 1.0), weights, alpha)
+    return low + (high - low) * under, low + (high - low) * over
+
+
+def _upper_mean(values: np.ndarray, weights: np.ndarray, alpha: float) -> float:
+    """The `1 - alpha` quantile of the mean of `values` (in 0 to 1, one of them 1) under Dirichlet(`weights`).
+
+    The saddlepoint of each mean is known in closed form from `tilt`, so one root is enough.
+    """
+    if values.min() > 1 - 1e-12:
+        return 1.0
+    total, below = float(weights.sum()), 1 - values
+
+    def tail_and_mean(log_tilt: float) -> tuple[float, float]:
+        tilt = math.exp(log_tilt)
+        spread = below + tilt * values
+        tilted = weights / spread
+        mean = float(tilted @ values / tilted.sum())
+        rest = float(tilted @ below / tilted.sum()) + tilt * mean
+        point = (1 - tilt) / rest
+        exponent = float(weights @ np.log(spread)) - total * math.log(rest)
+        root = math.sqrt(max(2 * exponent, 0.0))
+        slope = point * math.sqrt(float(weights @ ((values - mean) * rest / spread) ** 2))
+        if root < 1e-4 or slope < 1e-4:
+            return 0.5, mean
+        density = math.exp(-exponent) / math.sqrt(2 * math.pi)
+        return float(ndtr(-root)) + density * (1 / slope - 1 / root), mean
+
+    def off(log_tilt: float) -> float:
+        return math.log(max(tail_and_mean(log_tilt)[0], 1e-300) / alpha)
+
+    far = -1.0
+    while off(far) > 0 and far > -600:
+        far *= 1.6
+    return 1.0 if off(far) > 0 else tail_and_mean(float(brentq(off, far, -1e-9, xtol=1e-7)))[1]
+
+
+def auc_with_bounds(
+    negatives: np.ndarray, positives: np.ndarray, alpha: float, effect: float = 1.0
+) -> tuple[float, float, float]:
+    """Area under the ROC curve and its bounds, from counts per score bin in ascending order.
+
+    Rows of one bin count as ties (half), so the value lies within half the sum over bins of the products of
+    shares of the one on raw scores, and equals it where bins are single values.
+
+    Bounds are exact ones of a rate over as many rows as would give the area's variance. That variance is the one of
+    structural components. Few rows show too small a one, the more so where the area came out high: then it is raised
+    to the one of two exponential scores, which ever class is the wider, as if these were `MODEL_ROWS` further rows of
+    the smaller class. Where all pairs agree there is no variance to see: exact bounds over the smaller class, the
+    largest variance that any such area can have. `effect` rows are worth one independent row.
+
+    References
+    ----------
+    E. R. DeLong, D. M. DeLong, D. L. Clarke-Pearson (1988), Biometrics 44, 837-845, doi:10.2307/2531595.
+    J. A. Hanley, B. J. McNeil (1982), Radiology 143, 29-36, doi:10.1148/radiology.143.1.7063747 (exponential scores).
+    E. L. Korn, B. I. Graubard (1998), Survey Methodology 24, 193-201 (exact bounds of an effective sample size).
+    Z. W. Birnbaum, O. M. Klose (1957), Ann. Math. Statist. 28, 933-945, doi:10.1214/aoms/1177706794 (the largest).
+    """
+    of_positive, of_negative, area = placements(negatives, positives)
+    fewer = float(min(negatives.sum(), positives.sum()))
     if not 0 < area < 1:
-        # All pairs agree: the exact bound of a proportion over the smaller class (rule of three, generalised).
-        edge = float(alpha ** (1 / fewer))
-        return (area, edge, 1.0) if area == 1 else (area, 0.0, 1 - edge)
-    if fewer < SMALL_CLASS:
-        return area, *wilson(area * fewer, fewer, alpha)
-    half = float(ndtri(1 - alpha)) * math.sqrt(variance) / (area * (1 - area))
-    middle = math.log(area / (1 - area))
-    return area, _logistic(middle - half), _logistic(middle + half)
+        return area, *exact(area * fewer / effect, fewer / effect, alpha)
+    binomial = area * (1 - area)
+    seen = (_component(of_positive, positives, area) + _component(of_negative, negatives, area)) / binomial
+    expected = exponential_auc_variance(area, float(negatives.sum()), float(positives.sum())) / binomial
+    trust = MODEL_ROWS / (MODEL_ROWS + fewer / effect)
+    rows = 1 / (seen + max(expected - seen, 0.0) * trust) / effect
+    return area, *exact(area * rows, rows, alpha)
+
+
+def placements(negatives: np.ndarray, positives: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """For each bin the share of negatives below it and of positives above it (ties half), and the area.
+
+    Counts may be fractions (expected ones); both classes sum to more than 0.
+    """
+    below = np.cumsum(negatives) - negatives / 2
+    above = positives.sum() - np.cumsum(positives) + positives / 2
+    of_positive, of_negative = below / negatives.sum(), above / positives.sum()
+    return of_positive, of_negative, min(float((positives * of_positive).sum() / positives.sum()), 1.0)
+
+
+def exponential_auc_variance(area: float, negatives: float, positives: float) -> float:
+    """Variance of the area between two exponential scores; the larger one of the two orders.
+
+    References
+    ----------
+    J. A. Hanley, B. J. McNeil (1982), Radiology 143, 29-36, eq. 1 and 2, doi:10.1148/radiology.143.1.7063747.
+    """
+    one, other = area / (2 - area) - area**2, 2 * area**2 / (1 + area) - area**2
+    orders = ((positives - 1) * one + (negatives - 1) * other, (positives - 1) * other + (negatives - 1) * one)
+    return (area * (1 - area) + max(orders)) / (negatives * positives)
 
 
 def _component(placements: np.ndarray, weights: np.ndarray, mean: float) -> float:
     n = weights.sum()
     return float((weights * (placements - mean) ** 2).sum() / max(n - 1, 1) / n)
-
-
-def _logistic(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))

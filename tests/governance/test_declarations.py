@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from governance.declarations import Declaration, load, load_all, systems_folder
 from governance.faults import DeclarationFaults, Fault
+from governance.metrics import METRICS, Metric
 from governance.system import Sources
 from tests.governance.conftest import Declared, declare
 
@@ -401,12 +402,13 @@ def test_a_reference_may_touch_the_batches(declared: Declared, reference: str):
     assert load(declared.folder).system.reference
 
 
-@pytest.mark.parametrize("metric", ["f1", "brier_score", "log_loss"])
-def test_a_metric_without_bounds_cannot_be_judged_by_a_bound(declared: Declared, metric: str):
-    declared.edit(ASSESSMENT, "metric: psi\n    columns: [income]", f"metric: {metric}")
+def test_a_metric_without_bounds_cannot_be_judged_by_a_bound(declared: Declared, monkeypatch: pytest.MonkeyPatch):
+    boundless = Metric("boundless", "rows", has_bounds=False)
+    monkeypatch.setattr("governance.assessment.METRICS", {**METRICS, "boundless": boundless})
+    declared.edit(ASSESSMENT, "metric: psi\n    columns: [income]", "metric: boundless")
     (fault,) = faults_of(declared)
-    assert f"{metric!r} is measured without bounds and could never breach: say `evidence: point`." in fault.what
-    declared.edit(ASSESSMENT, f"metric: {metric}", f"metric: {metric}\n    evidence: point")
+    assert "'boundless' is measured without bounds and could never breach: say `evidence: point`." in fault.what
+    declared.edit(ASSESSMENT, "metric: boundless", "metric: boundless\n    evidence: point")
     assert load(declared.folder).assessment.criteria[0].evidence == "point"
 
 
@@ -548,6 +550,21 @@ def test_an_id_that_is_not_the_folders_name_is_a_fault(declared: Declared):
         ),
         ("brier_score", ("score_is_probability: true", "score_is_probability: false"), "brier_score needs `score_is_"),
         ("log_loss", ("score_is_probability: true", "score_is_probability: false"), "log_loss needs `score_is_prob"),
+        (
+            "calibration_in_the_large",
+            ("score_is_probability: true", "score_is_probability: false"),
+            "calibration_in_the_large needs `score_is_prob",
+        ),
+        (
+            "estimated_accuracy",
+            ("late: {roles: [label]}", "late: {roles: [feature]}"),
+            "estimated_accuracy needs a column with the role label",
+        ),
+        (
+            "estimated_accuracy",
+            ("roles: [score]", "roles: [prediction]"),
+            "estimated_accuracy needs a column with the role score",
+        ),
     ],
 )
 def test_a_criterion_that_could_never_be_measured_is_a_fault(
@@ -556,7 +573,7 @@ def test_a_criterion_that_could_never_be_measured_is_a_fault(
     declared.edit(ASSESSMENT, "metric: psi\n    columns: [income]", f"metric: {metric}\n    evidence: point")
     declared.edit(SYSTEM, *gone)
     declared.path(MODEL).unlink()
-    if metric == "roc_auc":
+    if "roles: [score]" in gone:
         declared.edit(SYSTEM, "prediction: {score_at_least: 0.5}\n", "")
     (fault,) = faults_of(declared)
     assert (fault.where, fault.line) == ("loans/impact_assessment.yaml", declared.line(ASSESSMENT, f"metric: {metric}"))

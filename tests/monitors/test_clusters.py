@@ -97,10 +97,32 @@ def test_what_dependent_rows_are_worth_is_said_with_the_value(shape: Any, table_
     for name in QUESTIONS:
         assert "rows of entities worth one" in found[name].method
     assert "worth one" not in looked_at(shape, table_of, None, 1)["psi"].method
-    scored = {"p": [0.1, 0.4, 0.6, 0.9] * 20, "y": [0, 1] * 40, "who": [f"e{i}" for i in range(80)]}
-    for entity, said in ((None, False), ("who", True)):
-        table = table_of(scored)
-        asked = shape(label="y", score="p", score_is_probability=True, threshold=0.5, entity=entity)
-        found = profile(table, freeze(table, asked, entity_key=KEY), entity_key=KEY)
-        (area,) = [m for m in overall(found, None, Levels({})) if m.metric == "roc_auc"]
-        assert ("rows taken as independent" in area.method) == said
+
+
+def test_bounds_of_a_ranking_and_of_losses_cover_the_truth_when_rows_come_in_fives(shape: Any, table_of: Any) -> None:
+    """Scores are not counted per bucket: the largest effect of the rates stands in, and must be enough."""
+    rng, runs, truth = np.random.default_rng(52), 25, {"roc_auc": stats.norm.cdf(1.2 / np.sqrt(2))}
+    misses = {(metric, entity): 0 for metric in ("roc_auc", "brier_score") for entity in (None, "who")}
+    truth["brier_score"] = float(np.mean(_squares(np.random.default_rng(53), 200_000, 1)[1]))
+    for _ in range(runs):
+        (label, score), _ = _squares(rng, 200, 5)
+        who = np.repeat([f"e{i}" for i in range(200)], 5)
+        table = table_of({"y": label, "p": score, "who": who})
+        for entity in (None, "who"):
+            asked = shape(label="y", score="p", score_is_probability=True, threshold=0.5, entity=entity)
+            counted = profile(table, freeze(table, asked, entity_key=KEY), entity_key=KEY)
+            for m in overall(counted, None, Levels({})):
+                if m.metric in truth:
+                    misses[m.metric, entity] += not m.low <= truth[m.metric] <= m.high
+                    assert ("rows of entities worth one" in m.method) == (entity is not None)
+    for metric in truth:
+        assert stats.binomtest(misses[metric, "who"], runs, 0.05, alternative="greater").pvalue > 0.01, misses
+        assert misses[metric, None] > max(4, misses[metric, "who"]), misses
+
+
+def _squares(rng: np.random.Generator, entities: int, size: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Outcome and score of entities whose rows have nearly the same score, and their squared errors."""
+    label = np.repeat((rng.random(entities) < 0.4).astype(int), size)
+    own = np.repeat(rng.normal(size=entities), size)
+    score = stats.norm.cdf(1.2 * label - 0.6 + np.sqrt(0.9) * own + np.sqrt(0.1) * rng.normal(size=label.size))
+    return (label, score), (score - label) ** 2

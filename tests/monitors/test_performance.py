@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
 from sklearn import metrics
 
 from governance.records import Measurement
 from monitors.freezing import freeze
 from monitors.levels import Levels
-from monitors.performance import overall
+from monitors.performance import f1, overall
 from monitors.profiling import profile
 
 
@@ -182,3 +183,18 @@ def test_a_change_from_nothing_is_undefined(measured: Any) -> None:
     for batch, reference, side in ((known, unknown, "reference"), (unknown, known, "batch")):
         change = measured(batch, reference=reference)["outcome_rate_change"]
         assert (change.value, change.reason) == (None, f"undefined (0 outcomes in the {side})")
+
+
+@pytest.mark.parametrize("n", [20, 50, 400])
+def test_bounds_of_f1_miss_the_truth_as_rarely_as_those_of_a_rate(n: int, profile_of_people: Any) -> None:
+    """Cells drawn with known chances: F1 is 2 · 0.3 / (2 · 0.3 + 0.1 + 0.15). Wilson's bounds may miss 1.5 times alpha."""
+    rng, runs, truth, misses = np.random.default_rng(44), 1_000, 0.6 / 0.85, [0, 0]
+    for cells in rng.multinomial(n, [0.45, 0.1, 0.15, 0.3], runs):
+        labels, predictions = np.repeat([0, 0, 1, 1], cells), np.repeat([0, 1, 0, 1], cells)
+        m = f1(profile_of_people(["a"] * n, labels, predictions, ("a",)), 0.05)
+        assert m.low <= m.value <= m.high and m.n == cells[1:].sum()
+        assert m.value == pytest.approx(metrics.f1_score(labels, predictions), abs=1e-12)
+        misses[0] += m.low > truth
+        misses[1] += m.high < truth
+    for count in misses:
+        assert stats.binomtest(count, runs, 1.5 * 0.05, alternative="greater").pvalue > 0.01, misses

@@ -217,6 +217,23 @@ def test_labels_that_come_later_re_measure_their_batch_and_the_old_values_stay(s
     assert round(areas[1][0], 4) == 0.9020
 
 
+def test_before_labels_come_the_performance_is_estimated_and_later_held_against_the_truth(shipped: Shipped) -> None:
+    rows = shipped.rows("measurements", "--system", "ma_employment", "--batch", "2016", "--all")
+    for metric, realised in (("accuracy", 0.8253), ("roc_auc", 0.9020)):
+        first, later = [row for row in rows if row["metric"] == f"estimated_{metric}"]
+        assert first["value"] == later["value"] and "without outcomes" in first["method"]
+        before, after = [row for row in rows if row["metric"] == f"estimated_{metric}_error"]
+        assert before["value"] is None and "0 outcomes" in before["reason"]
+        assert round(later["value"] - after["value"], 4) == realised
+        assert abs(after["value"]) < 0.01
+
+
+def test_the_missing_cut_off_changes_outcomes_and_not_what_scores_let_expect(compas: list[dict[str, Any]]) -> None:
+    for batch in ("2014-04-01", "2014-07-01", "2014-10-01"):
+        assert value(compas, batch, "estimated_outcome_rate") < 0.5
+        assert value(compas, batch, "estimated_outcome_rate_error") < -0.5
+
+
 def test_the_candidate_model_is_trained_and_held_against_its_release_criteria(shipped: Shipped) -> None:
     with sqlite3.connect(shipped.home / "register.db") as connection:
         ((body,),) = connection.execute("SELECT body FROM event WHERE kind = 'model.trained'").fetchall()
