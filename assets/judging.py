@@ -107,6 +107,7 @@ def write_report(declaration: Declaration, batch: str, site: Site) -> Path:
         assessment=_with_owners(body["assessment"]),
         inputs=body["inputs"],
         as_known_on=body["as_known_on"],
+        parts=site.register.part_records(declaration.id, batch),
     )
     reference = reference_profile(declaration, site) if compared else None
     return keep_text(path, render(review, reference, current, seed=body["results"]))
@@ -219,6 +220,7 @@ def judgement_of(
     site: Site,
 ) -> Judgement:
     """Everything measured of a batch or window, and each of the `criteria` held against it."""
+    from monitors.decomposition import decompose
     from monitors.judge import Labels, judge_all
     from monitors.levels import levels_of
     from monitors.measure import measure
@@ -241,6 +243,7 @@ def judgement_of(
         verdicts=verdicts,
         assessment=_assessment(declaration) if criteria else None,
         run=site.run,
+        parts=decompose(measurements, profile, reference, contrasts),
     )
 
 
