@@ -167,6 +167,7 @@ def write_report(declaration: Declaration, batch: str, site: Site) -> Path:
         assessment=_with_owners(body["assessment"]),
         inputs=body["inputs"],
         as_known_on=body["as_known_on"],
+        parts=site.register.part_records(declaration.id, batch),
     )
     reference = reference_profile(declaration, site) if compared else None
     return keep_text(path, render(review, reference, current, seed=body["results"]))
@@ -289,6 +290,7 @@ def judgement_of(
     `rows` are those of the batch, for the metric that needs some; a window has none. `earlier` is what it is compared
     with besides the reference; `also` was measured elsewhere.
     """
+    from monitors.decomposition import decompose
     from monitors.judge import Labels, judge_all
     from monitors.levels import levels_of
     from monitors.measure import measure
@@ -306,6 +308,9 @@ def judgement_of(
     measurements: tuple[Measurement, ...]
     verdicts: tuple[Verdict, ...]
     measurements, verdicts = judge_all(found, criteria, contrasts, labels)
+    parts = decompose(measurements, profile, reference, contrasts)
+    for one in earlier:
+        parts += decompose(measurements, profile, one.profile, contrasts, against=one.against, frozen=reference)
     return Judgement(
         system=declaration.id,
         batch=batch,
@@ -317,6 +322,7 @@ def judgement_of(
         assessment=_assessment(declaration) if criteria else None,
         run=site.run,
         labels={**asdict(labels), "columns": sorted(labels.columns)},
+        parts=parts,
     )
 
 

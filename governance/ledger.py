@@ -156,7 +156,7 @@ def _entry(previous: str, leaf: str) -> str:
 def _has_tables(engine: sa.Engine) -> bool:
     # As a reader: whoever only looks must neither wait for a writer nor need the right to write.
     with engine.connect().execution_options(aims_read_only=True) as connection:
-        return sa.inspect(connection).has_table("event")
+        return set(METADATA.tables) <= set(sa.inspect(connection).get_table_names())
 
 
 def _is_whole(row: Any) -> bool:

@@ -52,7 +52,7 @@ class Nonconformity:
             "severity": self.severity,
             "opened_at": self.opened_at,
             "batches": list(self.batches),
-            "evidence": {**self.evidence, **self._numbers(), "restated": list(self.restated)},
+            "evidence": {**self.evidence, **self._numbers(), "parts": self._parts(), "restated": list(self.restated)},
             "owner": self.owner,
             "due": None,
         }
@@ -60,8 +60,17 @@ class Nonconformity:
     def _numbers(self) -> dict[str, float | None]:
         """The evidence's numbers as numbers; in the ledger they stand as decimal strings."""
         names = ("value", "low", "high", "noise_floor", "warn", "limit")
-        found = {name: self.evidence[name] for name in names if name in self.evidence}
-        return {name: None if number is None else float(number) for name, number in found.items()}
+        return _as_numbers({name: self.evidence[name] for name in names if name in self.evidence})
+
+    def _parts(self) -> list[dict[str, Any]]:
+        names = ("value", "share", "before", "after")
+        return [
+            {**part, **_as_numbers({name: part[name] for name in names})} for part in self.evidence.get("parts", ())
+        ]
+
+
+def _as_numbers(texts: dict[str, str | None]) -> dict[str, float | None]:
+    return {name: None if text is None else float(text) for name, text in texts.items()}
 
 
 def project(connection: sa.Connection, prefix: str = "", subject: str | None = None) -> list[Nonconformity]:

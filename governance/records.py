@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
+
+# A bin or category of a column; who the rows are; what became of people who are alike.
+PartKind = Literal["bin", "mix", "rate"]
 
 
 class Outcome(StrEnum):
@@ -89,3 +93,44 @@ class Verdict:
     reason: str
     family_alpha: float | None = None
     family_size: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one bin, one group or one cause contributes to a measurement.
+
+    Parts of one measurement and one `by` add up to its value, less what the metric is when there is nothing to find
+    (`Metric.neutral`): all bins do, and so do the two whole causes `mix` and `rate`. The parts of a cause that are
+    `about` something add up to that cause.
+
+    Attributes
+    ----------
+    by : str
+        What it is cut by: the column, a grouping (`race × sex`), or `score bins`.
+    about : str or None
+        The bin or group; `(rest)` holds all others and whatever is too small to be named; None is the whole cause.
+    value : float
+        The contribution, in the measurement's unit.
+    share : float or None
+        The contribution as a share of all of them; beyond 0 to 1 where parts pull in different directions. None
+        where they add up to nothing.
+    before, after : float or None
+        Of a bin and of a group's mix its share of the rows, of a group's rate the rate, of a whole cause the rates
+        of all rows; in the reference and in the batch (of a contrast: in the baseline and in the group). None where
+        there is none, or so few rows that it is withheld.
+    n : int or None
+        Rows of the batch (of a contrast: of the group) that it rests on; None where withheld.
+    note : str or None
+        What a reader must know, such as that a difference turns round among people who are alike.
+    """
+
+    measurement: Measurement
+    kind: PartKind
+    by: str
+    value: float
+    about: str | None = None
+    share: float | None = None
+    before: float | None = None
+    after: float | None = None
+    n: int | None = None
+    note: str | None = None

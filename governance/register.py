@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from governance import ledger, nonconformity
 from governance.canonical import digest
 from governance.ledger import METADATA, Event
 from governance.nonconformity import Nonconformity
-from governance.records import Measurement, Outcome, Verdict
+from governance.records import Measurement, Outcome, Part, Verdict
 
 SERVICE = "service:aims"
 
@@ -56,6 +57,19 @@ VERDICT = sa.Table(
     sa.Column("assessment", sa.Text, nullable=False),
     sa.Index("verdict_by_batch", "system", "batch", "seq"),
 )
+PART = sa.Table(
+    "part",
+    METADATA,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("seq", sa.Integer, sa.ForeignKey("event.seq"), nullable=False),
+    sa.Column("measurement", sa.Text, sa.ForeignKey("measurement.id"), nullable=False),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("system", "batch", "kind", "by")),
+    *(sa.Column(name, sa.Text) for name in ("about", "note")),
+    sa.Column("value", sa.Float, nullable=False),
+    *(sa.Column(name, sa.Float) for name in ("share", "before", "after")),
+    sa.Column("n", sa.Integer),
+    sa.Index("part_by_batch", "system", "batch", "seq"),
+)
 
 MEASUREMENT_KEYS = (
     "id", "system", "batch", "metric", "column", "segment", "value", "low", "high",
@@ -65,6 +79,11 @@ VERDICT_KEYS = (
     "id", "system", "batch", "criterion", "segment", "verdict", "value", "low", "high",
     "warn", "limit", "n", "noise_floor", "family_alpha", "family_size", "measurement", "assessment", "reason",
 )  # fmt: skip
+PART_KEYS = (
+    "id", "system", "batch", "measurement", "kind", "by", "about", "value", "share", "before", "after", "n", "note",
+)  # fmt: skip
+# What a part says of itself, beside the measurement that it is one of.
+_PART_FIELDS = ("kind", "by", "about", "value", "share", "before", "after", "n", "note")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +105,7 @@ class Judgement:
     assessment: dict[str, Any] | None
     run: str
     labels: dict[str, Any] = field(default_factory=dict)
+    parts: tuple[Part, ...] = ()
 
 
 class Register:
@@ -161,6 +181,7 @@ class Register:
             before = sum(event.body["inputs"] == judgement.inputs for event in looks)
             measured = _measurement_rows(judgement, seq, before)
             judged = _verdict_rows(judgement, seq, measured)
+            parted = _part_rows(judgement, seq, measured)
             body = {
                 "inputs": judgement.inputs,
                 "reference": judgement.reference,
@@ -170,13 +191,16 @@ class Register:
                 "run": judgement.run,
                 "measurements": len(measured),
                 "verdicts": len(judged),
-                "results": results_digest(measured, judged),
+                "parts": len(parted),
+                "results": results_digest(measured, judged, parted),
             }
             ledger.append(connection, "batch.judged", subject, body, actor=SERVICE, at=at)
             if measured:
                 connection.execute(MEASUREMENT.insert(), measured)
             if judged:
                 connection.execute(VERDICT.insert(), judged)
+            if parted:
+                connection.execute(PART.insert(), parted)
             self._suspect(connection, judgement, judged, at)
         return True
 
@@ -228,6 +252,10 @@ class Register:
         """
         return self._rows(VERDICT, VERDICT_KEYS, system, batch, superseded, as_known_on)
 
+    def parts(self, *, system: str | None = None, batch: str | None = None, superseded: bool = False) -> Any:
+        """Rows as dicts with `PART_KEYS`; only current ones unless `superseded`."""
+        return self._rows(PART, PART_KEYS, system, batch, superseded)
+
     def records(self, system: str, batch: str) -> tuple[tuple[Measurement, ...], tuple[Verdict, ...]]:
         """The current measurements and verdicts of one batch, as records again."""
         newest = self.last("batch.judged", f"{system}/{batch}")
@@ -239,6 +267,16 @@ class Register:
             measured = {row["id"]: _as_measurement(row) for row in _stored(connection, MEASUREMENT, look.seq)}
             judged = _stored(connection, VERDICT, look.seq)
         return tuple(measured.values()), tuple(_as_verdict(row, measured[row["measurement"]]) for row in judged)
+
+    def part_records(self, system: str, batch: str) -> tuple[Part, ...]:
+        """The current parts of one batch, as records again; each holds a measurement equal to that of `records`."""
+        newest = self.last("batch.judged", f"{system}/{batch}")
+        if newest is None:
+            return ()
+        with self.reading() as connection:
+            measured = {row["id"]: _as_measurement(row) for row in _stored(connection, MEASUREMENT, newest.seq)}
+            parted = _stored(connection, PART, newest.seq)
+        return tuple(Part(measured[row["measurement"]], **{name: row[name] for name in _PART_FIELDS}) for row in parted)
 
     def nonconformities(self, system: str | None = None) -> list[Nonconformity]:
         """The register: suspicions as the ledger tells them."""
@@ -258,10 +296,10 @@ class Register:
             for look in looks:
                 if not _vouches(connection, look):
                     found.append(
-                        f"event {look.seq} ({look.subject}): its stored measurements or verdicts were altered."
+                        f"event {look.seq} ({look.subject}): its stored measurements, parts or verdicts were altered."
                     )
             known = {look.seq for look in looks}
-            for table in (MEASUREMENT, VERDICT):
+            for table in (MEASUREMENT, PART, VERDICT):
                 for seq in connection.scalars(sa.select(table.c.seq).distinct()):
                     if seq not in known:
                         found.append(f"{table.name} rows refer to event {seq}, which judged nothing.")
@@ -279,7 +317,7 @@ class Register:
         system: str | None,
         batch: str | None,
         superseded: bool,
-        as_known_on: dt.date | None,
+        as_known_on: dt.date | None = None,
     ) -> list[dict[str, Any]]:
         query = sa.select(*(table.c[key] for key in keys)).order_by(table.c.seq, sa.literal_column("rowid"))
         if system:
@@ -301,17 +339,17 @@ class Register:
             return [dict(row._mapping) for row in connection.execute(query)]
 
 
-def results_digest(measured: Sequence[dict[str, Any]], judged: Sequence[dict[str, Any]]) -> str:
-    """Digest of all rows of one look, passes included, whatever their order."""
-    rows = sorted((*measured, *judged), key=lambda row: (len(row), row["id"]))
+def results_digest(*results: Sequence[dict[str, Any]]) -> str:
+    """Digest of all rows of one look (measurements, verdicts, parts), passes included, whatever their order."""
+    rows = sorted((row for rows in results for row in rows), key=lambda row: (len(row), row["id"]))
     return digest([{key: value for key, value in row.items() if key != "seq"} for row in rows])
 
 
 def _vouches(connection: sa.Connection, look: Any) -> bool:
     """Whether the stored rows are those that the event was written for; whatever cannot be read is not."""
     try:
-        measured, judged = (_stored(connection, table, look.seq) for table in (MEASUREMENT, VERDICT))
-        return bool(results_digest(measured, judged) == json.loads(look.body)["results"])
+        stored = [_stored(connection, table, look.seq) for table in (MEASUREMENT, VERDICT, PART)]
+        return bool(results_digest(*stored) == json.loads(look.body)["results"])
     except (KeyError, TypeError, ValueError):
         return False
 
@@ -375,6 +413,26 @@ def _verdict_rows(judgement: Judgement, seq: int, measured: list[dict[str, Any]]
     return rows
 
 
+def _part_rows(judgement: Judgement, seq: int, measured: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    ids = {id(item): row["id"] for item, row in zip(judgement.measurements, measured, strict=True)}
+    rows = []
+    number: Counter[str] = Counter()
+    for item in judgement.parts:
+        measurement = ids[id(item.measurement)]
+        number[measurement] += 1
+        rows.append(
+            {
+                "id": f"p-{digest([measurement, number[measurement]])[:24]}",
+                "seq": seq,
+                "measurement": measurement,
+                "system": judgement.system,
+                "batch": judgement.batch,
+                **{name: _as_stored(PART, name, getattr(item, name)) for name in _PART_FIELDS},
+            }
+        )
+    return rows
+
+
 def _as_stored(table: sa.Table, name: str, value: Any) -> Any:
     # A whole number comes back from a REAL column as a float: unless it goes in as one, its digest would not hold.
     return float(value) if value is not None and isinstance(table.c[name].type, sa.Float) else value
@@ -397,6 +455,9 @@ def _evidence(judgement: Judgement, verdict: Verdict, row: dict[str, Any]) -> di
         "against": seen.against,
         "as_known_on": judgement.as_known_on,
         "run": judgement.run,
+        "parts": [
+            {name: getattr(item, name) for name in _PART_FIELDS} for item in judgement.parts if item.measurement is seen
+        ],
     }
 
 

@@ -114,12 +114,17 @@ def bins_for_shares(grid: ColumnGrid, reference: Counts) -> np.ndarray:
     """
     if not grid.is_numeric:
         return np.arange(grid.size)
-    fine = reference[:-4]
+    coarse = equal_shares(reference[:-4])
+    return np.concatenate([coarse, coarse.max() + 1 + np.arange(4)])
+
+
+def equal_shares(fine: Counts) -> np.ndarray:
+    """Which of at most `COARSE_BINS` bins of about equal share each fine bin joins: int array like `fine`."""
     total = max(int(fine.sum()), 1)
     before = np.concatenate([[0], np.cumsum(fine)[:-1]])
     coarse = np.minimum((before + fine / 2) * COARSE_BINS // total, COARSE_BINS - 1).astype(int)
-    _, coarse = np.unique(coarse, return_inverse=True)
-    return np.concatenate([coarse, coarse.max() + 1 + np.arange(4)])
+    found: np.ndarray = np.unique(coarse, return_inverse=True)[1]
+    return found
 
 
 def shares_of(counts: Counts, bins: np.ndarray) -> Counts:

@@ -213,6 +213,23 @@ def verdicts(
 
 
 @main.command()
+@click.argument("system")
+@click.argument("batch")
+@click.argument("criterion", required=False)
+@JSON
+def explain(system: str, batch: str, criterion: str | None, as_json: bool) -> None:
+    """What the breaches and warnings of a batch are made of; with CRITERION, whatever its verdict is.
+
+    BATCH is a start date or a label.
+    """
+    from pipelines.explaining import explain_batch
+
+    declaration = _the_system(load_all(systems_folder()), system)
+    wanted = batch if "/" in batch else periods.find_batch(declaration.system, batch)
+    explain_batch(home(), declaration.id, wanted, criterion, as_json=as_json)
+
+
+@main.command()
 @SYSTEM
 @JSON
 def nonconformities(system: str | None, as_json: bool) -> None:

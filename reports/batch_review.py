@@ -13,10 +13,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from governance.records import Measurement, Verdict
+from governance.records import Measurement, Part, Verdict
 from monitors.grid import RARE
 from monitors.profile import GridMismatch, Profile
 from reports.drawings import as_script, drawable, drawing, library
+from reports.explanations import beside, explanations
 from reports.pages import template
 from reports.pseudo_sample import DRAWN_CATEGORIES, POINTS, folded, pseudo_sample
 from reports.ranking import ranking_rows, said_by
@@ -38,6 +39,8 @@ class BatchReview:
         Digests of data, profile, reference and code.
     as_known_on : str
         The day up to which labels were taken into account.
+    parts : tuple of Part
+        What the measurements are made of; those of breaches and warnings are shown.
     """
 
     system_name: str
@@ -50,6 +53,7 @@ class BatchReview:
     assessment: dict[str, Any] | None
     inputs: dict[str, str | None]
     as_known_on: str
+    parts: tuple[Part, ...] = ()
 
     def __post_init__(self) -> None:
         if self.assessment is None and self.verdicts:
@@ -79,11 +83,14 @@ def render(review: BatchReview, reference: Profile | None, current: Profile, *, 
     sides = {"current": current} if reference is None else {"reference": reference, "current": current}
     samples, undrawn = drawable({side: pseudo_sample(p, sides, seed + side) for side, p in sides.items()})
     drawn = drawing(samples, current) if not samples["current"].empty else None
+    made_of = explanations(review.verdicts, review.parts)
     owners = (review.assessment or {}).get("owners") or {}
     return template("batch_review.html").render(
         review=review,
         counted=counted(review.verdicts),
         verdicts=verdict_rows(review.verdicts, owners),
+        made_of=made_of,
+        beside=beside(made_of, review.measurements),
         tables=measurement_tables(review.measurements),
         ranking=ranking_rows(review.measurements),
         reliance_said_by=said_by(review.measurements),

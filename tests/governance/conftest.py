@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from governance.records import Measurement, Outcome, Verdict
+from governance.records import Measurement, Outcome, Part, Verdict
 from governance.register import Judgement, Register
 
 NOON = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)
@@ -215,7 +215,7 @@ def look(
     value: float | None = 0.3,
     **changed: Any,
 ) -> Judgement:
-    """One look at one batch: a measurement and a verdict per `criterion/segment`, and one that nobody judges.
+    """One look at one batch: a measurement, its parts and a verdict per `criterion/segment`, and one nobody judges.
 
     `data` stands for everything that went in: another word is another look.
     """
@@ -240,6 +240,7 @@ def look(
         )
         measured.append(seen)
         judged.append(Verdict(criterion, segment, outcome, seen, 0.1, 0.25, "above", "major", f"it is {outcome}"))
+    parts = tuple(part for seen in measured if seen.value is not None for part in _parts(seen))
     measured.append(Measurement("null_share", 0.125, 120, "share", "count", column="income"))
     criteria = {verdict.criterion: {"owner": "team:loans", "version": 1} for verdict in judged}
     approved = {"sha256": "ab" * 32, "version": 1, "criteria": criteria} if judged else None
@@ -251,8 +252,14 @@ def look(
         measurements=tuple(measured),
         verdicts=tuple(judged),
         assessment=approved,
+        parts=parts,
         **fields,
     )
+
+
+def _parts(seen: Measurement) -> tuple[Part, Part]:
+    first = Part(seen, "bin", "income", 0.25, "over 10 to 20", 0.75, 0.1, 0.2, 24, note="half of it")
+    return first, Part(seen, "bin", "income", 0.05, "(rest)")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.records import Outcome
-from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register, results_digest
+from governance.register import MEASUREMENT_KEYS, PART_KEYS, VERDICT_KEYS, Register, results_digest
 from tests.governance.conftest import NOON, look
 
 BREACH, WARNING, CONFORMING = Outcome.BREACH, Outcome.WARNING, Outcome.CONFORMING
@@ -84,6 +84,7 @@ def test_rows_have_exactly_the_keys_of_the_listing(register: Register):
     keep(register, BREACH)
     assert tuple(register.measurements()[0]) == MEASUREMENT_KEYS
     assert tuple(register.verdicts()[0]) == VERDICT_KEYS
+    assert tuple(register.parts()[0]) == PART_KEYS
 
 
 def test_records_come_back_as_they_went_in(register: Register):
@@ -92,6 +93,9 @@ def test_records_come_back_as_they_went_in(register: Register):
     register.keep(judgement, at=NOON)
     assert register.records("loans", Q3) == (judgement.measurements, judgement.verdicts)
     assert register.records("loans", Q4) == ((), ())
+    assert register.part_records("loans", Q3) == judgement.parts
+    assert {part.measurement for part in judgement.parts} < set(judgement.measurements)
+    assert register.part_records("loans", Q4) == ()
 
 
 def test_the_ledger_names_what_was_judged_and_how_much_of_it(register: Register):
@@ -99,7 +103,7 @@ def test_the_ledger_names_what_was_judged_and_how_much_of_it(register: Register)
     (event,) = register.events("batch.judged")
     assert (event.subject, event.actor) == (f"loans/{Q3}", "service:aims")
     assert event.body["inputs"] == {"data": "first", "outcomes": None}
-    assert (event.body["measurements"], event.body["verdicts"]) == (2, 1)
+    assert (event.body["measurements"], event.body["parts"], event.body["verdicts"]) == (2, 2, 1)
 
 
 def test_without_an_approved_assessment_there_are_observations_and_no_suspicion(register: Register):
@@ -113,6 +117,9 @@ def test_without_an_approved_assessment_there_are_observations_and_no_suspicion(
 
 
 def columns(table: str) -> list[str]:
+    if table == "part":
+        texts = ["id", "system", "batch", "measurement", "kind", "by", "about", "note"]
+        return [*texts, "value", "share", "before", "after", "n"]
     numbers = ["value", "low", "high", "noise_floor", "n"]
     texts = ["id", "system", "batch", "segment", "reason"]
     if table == "verdict":
@@ -135,7 +142,8 @@ def columns(table: str) -> list[str]:
 
 
 NUMBERS = {"value", "low", "high", "noise_floor", "n", "alpha", "detectable", "broken", "warn", "limit"}
-CASES = [(table, column) for table in ("measurement", "verdict") for column in columns(table)]
+NUMBERS |= {"share", "before", "after"}
+CASES = [(table, column) for table in ("measurement", "verdict", "part") for column in columns(table)]
 
 
 @pytest.mark.parametrize(("table", "column"), CASES, ids=lambda part: part)
@@ -146,12 +154,12 @@ def test_any_altered_column_of_any_row_is_found(
     keep(register, CONFORMING, Q4)
     new = f'coalesce("{column}", 0) + 1' if column in NUMBERS else f"""coalesce("{column}", '') || 'x'"""
     tamper(f'UPDATE {table} SET "{column}" = {new} WHERE seq = 1 AND rowid = (SELECT min(rowid) FROM {table})')
-    assert register.faults() == [f"event 1 (loans/{Q3}): its stored measurements or verdicts were altered."]
+    assert register.faults() == [f"event 1 (loans/{Q3}): its stored measurements, parts or verdicts were altered."]
 
 
 def test_the_listed_columns_are_all_there_are(register: Register, database: Path):
     with closing(sqlite3.connect(database)) as connection:
-        for table in ("measurement", "verdict"):
+        for table in ("measurement", "verdict", "part"):
             there = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
             assert sorted(there) == sorted([*columns(table), "seq"])
 
@@ -161,6 +169,8 @@ def test_the_listed_columns_are_all_there_are(register: Register, database: Path
     [
         pytest.param("DELETE FROM verdict WHERE seq = 3", [3], id="a verdict removed"),
         pytest.param("DELETE FROM measurement WHERE seq = 3 AND metric = 'null_share'", [3], id="a measure removed"),
+        pytest.param("DELETE FROM part WHERE seq = 3", [3], id="parts removed"),
+        pytest.param("UPDATE part SET value = value / 2 WHERE seq = 3", [3], id="parts made smaller"),
         pytest.param("UPDATE verdict SET seq = 3", [1, 3], id="a verdict moved to another batch"),
         pytest.param(
             "INSERT INTO measurement SELECT 'm-new', seq, system, batch, metric, \"column\", segment, unit, method, "
@@ -182,16 +192,18 @@ def test_rows_removed_moved_or_added_are_found(
     tamper(statement)
     batches = {1: Q3, 3: Q4}
     assert register.faults() == [
-        f"event {seq} (loans/{batches[seq]}): its stored measurements or verdicts were altered." for seq in found
+        f"event {seq} (loans/{batches[seq]}): its stored measurements, parts or verdicts were altered." for seq in found
     ]
 
 
 def test_rows_that_no_judgement_vouches_for_are_found(register: Register, tamper: Callable[..., None]):
     keep(register, BREACH)
     tamper("UPDATE verdict SET seq = 2", "UPDATE measurement SET seq = 77 WHERE metric = 'null_share'")
+    tamper("UPDATE part SET seq = 78")
     assert register.faults() == [
-        f"event 1 (loans/{Q3}): its stored measurements or verdicts were altered.",
+        f"event 1 (loans/{Q3}): its stored measurements, parts or verdicts were altered.",
         "measurement rows refer to event 77, which judged nothing.",
+        "part rows refer to event 78, which judged nothing.",
         "verdict rows refer to event 2, which judged nothing.",
     ]
 
@@ -204,7 +216,7 @@ def test_an_event_that_no_longer_vouches_is_a_finding_and_no_crash(
     tamper(f"UPDATE event SET body = '{body}' WHERE seq = 1")
     assert register.faults() == [
         f"event 1 (batch.judged, loans/{Q3}) was altered: its content does not match its leaf.",
-        f"event 1 (loans/{Q3}): its stored measurements or verdicts were altered.",
+        f"event 1 (loans/{Q3}): its stored measurements, parts or verdicts were altered.",
     ]
 
 
@@ -269,6 +281,25 @@ def test_a_breach_opens_one_suspicion_with_its_evidence(register: Register):
     assert case.evidence["assessment"] == {"sha256": "ab" * 32, "version": 1}
     assert case.evidence["criterion"] == {"owner": "team:loans", "version": 1}
     assert case.id == f"NC-{case.opened_seq}"
+    parts = case.as_row()["evidence"]["parts"]
+    assert [(part["about"], part["value"], part["share"]) for part in parts] == [
+        ("over 10 to 20", 0.25, 0.75),
+        ("(rest)", 0.05, None),
+    ]
+
+
+def test_a_register_from_before_there_were_parts_gets_their_table_and_still_holds(
+    register: Register, database: Path, open_register: Open
+):
+    register.keep(replace(look({KEY: BREACH}), parts=()), at=NOON)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("DROP TABLE part")
+    again = open_register(database)
+    assert (again.faults(), again.parts()) == ([], [])
+    keep(again, BREACH, Q4)
+    assert len(again.parts()) == 2
+    with closing(sqlite3.connect(database)) as connection, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        connection.execute("DELETE FROM part")
 
 
 def test_a_row_of_the_listing_has_the_agreed_keys(register: Register):

@@ -146,6 +146,31 @@ def test_the_missing_cut_off_is_a_breach_from_its_first_quarter_on(shipped: Ship
     }
 
 
+def causes(shipped: Shipped, criterion: str) -> dict[str, dict[str, Any]]:
+    """By what the change of the quarter 2014Q2 is cut → share of each whole cause."""
+    rows = shipped.rows("explain", "compas_recidivism", "2014Q2", criterion)
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if row["kind"] in ("mix", "rate") and row["about"] is None:
+            found.setdefault(row["by"], {})[row["kind"]] = row["share"]
+    return found
+
+
+def test_the_missing_cut_off_is_explained_as_other_outcomes_at_the_same_score(shipped: Shipped) -> None:
+    found = causes(shipped, "outcome_rate_is_stable")
+    assert set(found) == {"score bins", "race", "sex", "age_cat", "race × sex"}
+    for by, shares in found.items():
+        assert shares["rate"] > 0.9, by
+        assert shares["rate"] + shares["mix"] == pytest.approx(1)
+    # That more were flagged in that quarter is another matter: their scores were higher.
+    assert causes(shipped, "share_flagged_is_stable")["score bins"] == {"rate": 0, "mix": 1}
+    said = shipped.aims("explain", "compas_recidivism", "2014Q2").stdout
+    assert "96 % of the change is a different outcome at the same score; 4 % is other scores." in said
+    (case,) = [c for c in shipped.rows("nonconformities") if c["criterion"] == "outcome_rate_is_stable"]
+    frozen = [part for part in case["evidence"]["parts"] if part["about"] is None and part["by"] == "sex"]
+    assert sum(part["value"] for part in frozen) == pytest.approx(case["evidence"]["value"], abs=1e-12)
+
+
 def test_the_gap_in_false_positives_is_a_breach_until_too_few_negatives_are_left(shipped: Shipped) -> None:
     """One false alarm a year over 4 looks and 13 criteria leaves an alpha of 0.019, 0.01 for one of them."""
     found = verdicts(shipped, "false_positive_gap_between_races_is_small")
