@@ -238,7 +238,15 @@ def judgement_of(
     # What nobody approved is still measured, as sure as the criterion would ask.
     asked = criteria or tuple(c for c in declaration.criteria if c.window == "batch")
     levels, reliance = levels_of(asked, contrasts), reliance_of(declaration, site)
-    found = measure(profile, reference, contrasts, levels, seed=profile.digest, reliance=reliance)
+    found = measure(
+        profile,
+        reference,
+        contrasts,
+        levels,
+        seed=profile.digest,
+        reliance=reliance,
+        smallest_group=declaration.system.smallest_group,
+    )
     if rows is not None and reference is not None and _needs_rows(declaration, asked):
         found += (_told_apart(declaration, rows, reference, levels, site),)
     labels = Labels(_coverage(found), inputs.get("labels") == "mature", profile.grid.outcome_columns)

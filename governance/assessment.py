@@ -126,12 +126,7 @@ def _criterion_problems(criterion: Criterion) -> Iterator[str]:
     if metric is None:
         yield f"Unknown metric {criterion.metric!r}. Known: {', '.join(sorted(METRICS))}."
         return
-    if (metric.about == "column") != bool(criterion.columns):
-        yield f"Metric {metric.name!r} {'takes no' if criterion.columns else 'needs'} `columns`."
-    if (metric.about == "contrast") != bool(criterion.grouping):
-        yield f"Metric {metric.name!r} {'takes no' if criterion.grouping else 'needs'} `grouping`."
-    if criterion.contrasts and not criterion.grouping:
-        yield "`contrasts` goes with `grouping`."
+    yield from _subject_problems(criterion, metric)
     yield from _distance_problems(criterion, metric)
     if criterion.warn is not None and not _warn_comes_first(criterion):
         yield f"`warn` must be reached before `limit`, got warn {criterion.warn} and limit {criterion.limit}."
@@ -152,6 +147,17 @@ def _distance_problems(criterion: Criterion, metric: Metric) -> Iterator[str]:
     if metric.needs_rows and criterion.window != "batch":
         sums = f"the window {criterion.window!r} is a sum of counts"
         yield f"{metric.name!r} needs rows, and {sums}: say `window: batch`."
+
+
+def _subject_problems(criterion: Criterion, metric: Metric) -> Iterator[str]:
+    if (metric.about == "column") != bool(criterion.columns):
+        yield f"Metric {metric.name!r} {'takes no' if criterion.columns else 'needs'} `columns`."
+    if (metric.about in ("contrast", "grouping")) != bool(criterion.grouping):
+        yield f"Metric {metric.name!r} {'takes no' if criterion.grouping else 'needs'} `grouping`."
+    if criterion.contrasts and not criterion.grouping:
+        yield "`contrasts` goes with `grouping`."
+    if criterion.contrasts and metric.about == "grouping":
+        yield f"Metric {metric.name!r} is about a grouping as a whole and takes no `contrasts`."
 
 
 def _warn_comes_first(criterion: Criterion) -> bool:

@@ -19,7 +19,7 @@ from governance import budget
 from governance.assessment import Approval, Criterion, ImpactAssessment
 from governance.canonical import digest
 from governance.faults import DeclarationFaults, Fault, UsageFault
-from governance.metrics import METRICS, fitting
+from governance.metrics import CALIBRATION, METRICS, fitting
 from governance.periods import floor
 from governance.system import Kind, Model, System, views
 
@@ -401,7 +401,7 @@ def _lacking(criterion: Criterion, system: System) -> Iterator[str]:
         yield f"{criterion.metric} looks at columns with the role feature, and there is none."
     if (criterion.needs_labels or criterion.metric == "label_coverage") and not system.the("label"):
         yield f"{criterion.metric} needs a column with the role label."
-    if criterion.metric in ("brier_score", "log_loss") and not system.score_is_probability:
+    if criterion.metric in ("brier_score", "log_loss", f"{CALIBRATION}_difference") and not system.score_is_probability:
         yield f"{criterion.metric} needs `score_is_probability: true`."
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from governance.records import Measurement
-from monitors import distinct, drift, fairness, group_errors, performance, regression
+from monitors import distinct, drift, fairness, group_errors, performance, regression, suppression
 from monitors.levels import Contrast, Levels
 from monitors.profile import Counts, Profile
 from monitors.reliance import Reliance, weighted_drift
@@ -31,6 +31,7 @@ def measure(
     *,
     seed: str,
     reliance: Reliance | None = None,
+    smallest_group: int = suppression.SMALLEST_GROUP,
 ) -> tuple[Measurement, ...]:
     """All measurements of `current`; drift and changes only where there is a reference to hold it against.
 
@@ -40,14 +41,17 @@ def measure(
         Hexadecimal digest of what is measured: the same inputs give the same bytes.
     reliance : Reliance or None
         How much the model relies on each feature; None: what moved is not weighed.
+    smallest_group : int
+        Of a group of fewer people nothing is published.
     """
-    if current.grid.regression is not None:
-        found = list(regression.overall(current, reference, levels))
-        found += list(group_errors.by_group(current, contrasts, levels))
-    else:
-        found = list(performance.overall(current, reference, levels))
-        found += list(fairness.by_group(current, contrasts, levels))
-    found += [_null_share(current, column.name) for column in current.grid.columns]
+    hidden = suppression.withheld_groups(current, smallest_group)
+    groups = group_errors if current.grid.regression is not None else fairness
+    overall = regression.overall if current.grid.regression is not None else performance.overall
+    found = list(overall(current, reference, levels))
+    found += list(groups.by_group(current, contrasts, levels, smallest=smallest_group, withheld=hidden))
+    telling = suppression.of_which_missing(current.grid.groupings, hidden)
+    for column in current.grid.columns:
+        found.append(_null_share(current, column.name, smallest_group if column.name in telling else None))
     found += [_distinct(current, column.name) for column in current.grid.columns if not column.is_numeric]
     if reference is not None:
         rng = np.random.default_rng(int(seed[:16], 16))
@@ -58,7 +62,9 @@ def measure(
     return tuple(found)
 
 
-def _null_share(current: Profile, name: str) -> Measurement:
+def _null_share(current: Profile, name: str, withheld: int | None = None) -> Measurement:
+    if withheld is not None:
+        return Measurement("null_share", None, 0, "share", "", column=name, reason=suppression.reason(withheld))
     counts, numeric = current.columns[name], current.grid[name].is_numeric
     if _is_absent(current, name):
         return _unmeasured("null_share", name, "batch", absent=True)

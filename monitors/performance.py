@@ -42,6 +42,11 @@ DENOMINATORS = {
 }
 
 
+def is_probability(score: ScoreGrid | None) -> bool:
+    """Whether scores were declared to be probabilities."""
+    return score is not None and score.bins > 0 and (score.low, score.high) == (0.0, 1.0)
+
+
 def hits_in(table: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """Hits and denominator of a rate: of outcomes, of predictions, or of where both are known.
 
@@ -103,7 +108,7 @@ def overall(profile: Profile, reference: Profile | None, levels: Levels) -> Iter
         # DeLong's variance is one of independent rows; where they are not, a reader has to know.
         taken = "; rows taken as independent" if profile.clusters else ""
         yield auc(profile.cube, profile.grid.score, levels.alpha("roc_auc"), taken)
-        if profile.grid.score.bins and (profile.grid.score.low, profile.grid.score.high) == (0.0, 1.0):
+        if is_probability(profile.grid.score):
             yield from probability_scores(profile.cube, profile.grid.score)
 
 
