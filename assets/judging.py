@@ -299,7 +299,16 @@ def judgement_of(
     # What nobody approved is still measured, as sure as the criterion would ask.
     asked = criteria or tuple(c for c in declaration.criteria if c.window == "batch")
     levels, reliance = levels_of(asked, contrasts), reliance_of(declaration, site)
-    found = measure(profile, reference, contrasts, levels, seed=profile.digest, reliance=reliance, earlier=earlier)
+    found = measure(
+        profile,
+        reference,
+        contrasts,
+        levels,
+        seed=profile.digest,
+        reliance=reliance,
+        earlier=earlier,
+        smallest_group=declaration.system.smallest_group,
+    )
     found += also
     if rows is not None and reference is not None and _needs_rows(declaration, asked):
         found += (_told_apart(declaration, rows, reference, levels, site),)
@@ -308,9 +317,12 @@ def judgement_of(
     measurements: tuple[Measurement, ...]
     verdicts: tuple[Verdict, ...]
     measurements, verdicts = judge_all(found, criteria, contrasts, labels)
-    parts = decompose(measurements, profile, reference, contrasts)
+    smallest = declaration.system.smallest_group
+    parts = decompose(measurements, profile, reference, contrasts, smallest=smallest)
     for one in earlier:
-        parts += decompose(measurements, profile, one.profile, contrasts, against=one.against, frozen=reference)
+        parts += decompose(
+            measurements, profile, one.profile, (), against=one.against, frozen=reference, smallest=smallest
+        )
     return Judgement(
         system=declaration.id,
         batch=batch,

@@ -146,12 +146,7 @@ def _criterion_problems(criterion: Criterion) -> Iterator[str]:
     if metric is None:
         yield f"Unknown metric {criterion.metric!r}. Known: {', '.join(sorted(METRICS))}."
         return
-    if (metric.about == "column") != bool(criterion.columns):
-        yield f"Metric {metric.name!r} {'takes no' if criterion.columns else 'needs'} `columns`."
-    if (metric.about == "contrast") != bool(criterion.grouping):
-        yield f"Metric {metric.name!r} {'takes no' if criterion.grouping else 'needs'} `grouping`."
-    if criterion.contrasts and not criterion.grouping:
-        yield "`contrasts` goes with `grouping`."
+    yield from _subject_problems(criterion, metric)
     yield from _distance_problems(criterion, metric)
     if criterion.warn is not None and not _warn_comes_first(criterion):
         yield f"`warn` must be reached before `limit`, got warn {criterion.warn} and limit {criterion.limit}."
@@ -181,6 +176,17 @@ def _against_problems(criterion: Criterion) -> Iterator[str]:
         yield f"{criterion.metric!r} is not compared with a reference and takes no `against`."
     if criterion.window != "batch":
         yield "`against` is for single batches: a window is compared with the frozen reference."
+
+
+def _subject_problems(criterion: Criterion, metric: Metric) -> Iterator[str]:
+    if (metric.about == "column") != bool(criterion.columns):
+        yield f"Metric {metric.name!r} {'takes no' if criterion.columns else 'needs'} `columns`."
+    if (metric.about in ("contrast", "grouping")) != bool(criterion.grouping):
+        yield f"Metric {metric.name!r} {'takes no' if criterion.grouping else 'needs'} `grouping`."
+    if criterion.contrasts and not criterion.grouping:
+        yield "`contrasts` goes with `grouping`."
+    if criterion.contrasts and metric.about == "grouping":
+        yield f"Metric {metric.name!r} is about a grouping as a whole and takes no `contrasts`."
 
 
 def _warn_comes_first(criterion: Criterion) -> bool:

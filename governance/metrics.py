@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-# All rows of a batch, one column, or one group against another.
-About = Literal["rows", "column", "contrast"]
+# All rows of a batch, one column, one grouping as a whole, or one of its groups against another.
+About = Literal["rows", "column", "grouping", "contrast"]
 # What a system predicts: one of two classes, or a number.
 Task = Literal["binary_classification", "regression"]
 
@@ -67,6 +67,7 @@ RATES = {
     "false_negative_rate": True,
 }
 GROUP_RATES = tuple(RATES)
+CALIBRATION = "calibration_in_the_large"
 # Mean of a regression → whether it rests on outcomes.
 MEANS = {
     "mean_label": True,
@@ -85,12 +86,13 @@ ESTIMATED = (
     "outcome_rate",
 )
 # What only a score that is a probability has.
-OF_PROBABILITY = ("brier_score", "log_loss", "expected_calibration_error", "calibration_in_the_large")
+OF_PROBABILITY = ("brier_score", "log_loss", "expected_calibration_error", CALIBRATION, f"{CALIBRATION}_difference")
 DISTANCES = ("psi", "jensen_shannon", "ks")
 
 
 def _all() -> Iterator[Metric]:
     yield Metric("label_coverage", "rows")
+    yield Metric("attribute_coverage", "grouping")
     for distance in DISTANCES:
         yield Metric(distance, "column", is_distance=True)
     yield Metric("domain_classifier_auc", "rows", is_distance=True, neutral=0.5, needs_rows=True)
@@ -103,14 +105,16 @@ def _of_classes() -> Iterator[Metric]:
         if rate != "label_coverage":
             yield Metric(rate, "rows", needs_labels)
         yield Metric(f"{rate}_difference", "contrast", needs_labels, is_effect=True)
-    yield Metric("selection_rate_ratio", "contrast", is_effect=True, neutral=1.0)
+        yield Metric(f"{rate}_ratio", "contrast", needs_labels, is_effect=True, neutral=1.0)
+    yield Metric("equalised_odds_difference", "contrast", needs_labels=True, is_distance=True, is_effect=True)
+    yield Metric(f"{CALIBRATION}_difference", "contrast", needs_labels=True, is_effect=True)
     for rate in ("outcome_rate", "selection_rate"):
         yield Metric(f"{rate}_change", "rows", RATES[rate], is_effect=True)
     yield Metric("roc_auc", "rows", needs_labels=True)
     for score in ("f1", "brier_score", "log_loss"):
         yield Metric(score, "rows", needs_labels=True)
     yield Metric("expected_calibration_error", "rows", needs_labels=True, is_distance=True)
-    yield Metric("calibration_in_the_large", "rows", needs_labels=True, is_effect=True)
+    yield Metric(CALIBRATION, "rows", needs_labels=True, is_effect=True)
     for metric in ESTIMATED:
         yield Metric(f"estimated_{metric}", "rows")
         yield Metric(f"estimated_{metric}_error", "rows", needs_labels=True, is_effect=True)
@@ -131,5 +135,5 @@ METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric
 
 
 def fitting(task: Task, about: About) -> tuple[str, ...]:
-    """Names of the metrics that a criterion of such a system may name, about rows, columns or contrasts."""
+    """Names of the metrics that a criterion of such a system may name, about rows, columns, groupings or contrasts."""
     return tuple(m.name for m in METRICS.values() if m.about == about and m.task in (None, task))

@@ -171,10 +171,21 @@ class Engine(Strict):
 
 
 class Grouping(Strict):
-    """Attributes whose groups are compared, alone or as a declared intersection, each with its baseline group."""
+    """Attributes whose groups are compared, alone or as a declared intersection, and with whom.
+
+    With the `baseline` group; or, with `most_favoured`, with the group that fares best, which says whether people
+    would rather be `selected` (a loan) or `not_selected` (a search).
+    """
 
     by: Annotated[tuple[str, ...], Field(min_length=1, max_length=4)]
-    baseline: str
+    baseline: str | None = None
+    most_favoured: Literal["selected", "not_selected"] | None = None
+
+    @model_validator(mode="after")
+    def _is_compared_with_one(self) -> Grouping:
+        if (self.baseline is None) == (self.most_favoured is None):
+            raise ValueError("Give either the `baseline` group, or `most_favoured: selected` (or `not_selected`).")
+        return self
 
     @property
     def name(self) -> str:
@@ -260,6 +271,7 @@ class System(Strict):
     columns: dict[str, Column]
     personal: tuple[str, ...] = ()
     groupings: tuple[Grouping, ...] = ()
+    smallest_group: Annotated[int, Field(ge=5, le=1000)] = 10
     prediction: Prediction | None = None
     score_is_probability: bool = False
     labels: Labels
@@ -333,6 +345,8 @@ def _role_problems(system: System) -> Iterator[str]:
         yield "One column must have the role time: it decides which batch a row belongs to."
     yield from _prediction_problems(system)
     for grouping in system.groupings:
+        if grouping.most_favoured and system.task != "binary_classification":
+            yield f"Grouping {grouping.name!r}: of a regression nobody is selected; name a `baseline`."
         for name in grouping.by:
             if name not in system.having("attribute"):
                 yield f"Grouping {grouping.name!r} needs a column {name!r} with the role attribute."

@@ -16,11 +16,11 @@ from governance.metrics import METRICS, RATES
 from governance.records import Measurement, Part, PartKind
 from monitors.bin_names import REST, bin_names
 from monitors.drift import PSEUDOCOUNT, bins_for_shares, shares_of
-from monitors.fairness import SMALLEST_GROUP
 from monitors.levels import Contrast
 from monitors.performance import hits_in
 from monitors.profile import Counts, Profile
 from monitors.strata import SCORE, Strata, of_change, of_contrast, score_bins
+from monitors.suppression import SMALLEST_GROUP, withheld_groups
 
 # How many bins or groups are told one by one.
 SHOWN = 5
@@ -105,6 +105,7 @@ def decompose(
     *,
     against: str | None = None,
     frozen: Profile | None = None,
+    smallest: int = SMALLEST_GROUP,
 ) -> tuple[Part, ...]:
     """Parts of every measurement that has any: distances of columns, changes of rates, differences between groups.
 
@@ -114,6 +115,8 @@ def decompose(
         What the measurements `against` this name were compared with.
     frozen : Profile or None
         The profile whose shares joined the bins, where that is not `reference`.
+    smallest : int
+        Of a group of fewer people nothing is published, nor of those by which one could work out its size.
 
     Raises
     ------
@@ -123,7 +126,8 @@ def decompose(
     numbers = current.grid.regression is not None
     known = {} if numbers else {contrast.segment: contrast for contrast in contrasts}
     scores = None if numbers else score_bins(reference or current)
-    changes = tuple(of_change(current, reference, scores)) if reference and not numbers else ()
+    withheld = withheld_groups(current, smallest)
+    changes = tuple(of_change(current, reference, scores, withheld)) if reference and not numbers else ()
     differences: dict[str, tuple[Strata, ...]] = {}
     found: list[Part] = []
     for measurement in measurements:
@@ -136,7 +140,7 @@ def decompose(
             found += (part for strata in changes for part in _causes(measurement, strata))
         elif rate_of(metric) and segment in known:
             if segment not in differences:
-                differences[segment] = tuple(of_contrast(known[segment], current, scores))
+                differences[segment] = tuple(of_contrast(known[segment], current, scores, withheld))
             found += (part for strata in differences[segment] for part in _causes_of_difference(measurement, strata))
     return tuple(found)
 
@@ -189,7 +193,7 @@ def _causes(measurement: Measurement, strata: Strata) -> Iterator[Part]:
     people = [table.sum(axis=(-1, -2)) for table in (strata.before, strata.after)]
     (h0, n0), (h1, n1) = hits_in(strata.before, rate), hits_in(strata.after, rate)
     here = np.flatnonzero(n0 + n1)
-    small = np.logical_or.reduce([_is_small(rows[here]) for rows in (*people, n0, n1)])
+    small = np.logical_or.reduce([strata.withheld[here], *(_is_small(rows[here]) for rows in (*people, n0, n1))])
     h0, n0, h1, n1 = h0[here], n0[here], h1[here], n1[here]
     # A ratio, less one, is the difference as a share of the baseline's rate.
     unit = n0.sum() / h0.sum() if measurement.metric.endswith("_ratio") else 1.0

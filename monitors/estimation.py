@@ -27,7 +27,8 @@ from monitors.grid import ScoreGrid
 from monitors.levels import Levels
 from monitors.performance import largest_effect, ranked_in, worth
 from monitors.profile import NEGATIVE, POSITIVE, UNKNOWN, Counts, Profile
-from monitors.uncertainty import POWER, exact, placements
+from monitors.proportions import POWER
+from monitors.uncertainty import exact, placements
 
 # A score is known where the reference has an outcome within this share of the scores' range; an exact value only
 # where it has one of that very value.

@@ -1,8 +1,8 @@
 """Rates by group and the differences between groups, from the outcome cubes.
 
 Rates are fairlearn's own (`MetricFrame`), with counts as sample weights: the same values as on the rows. What
-fairlearn leaves open is settled here: a rate with no denominator is undefined (not 0), a group too small to
-publish is withheld, and every difference has bounds.
+fairlearn leaves open is settled here and beside: a rate with no denominator is undefined (not 0), groups too small
+to publish are withheld (`monitors.suppression`), and every difference has bounds (`monitors.contrasts`).
 """
 
 from __future__ import annotations
@@ -10,64 +10,61 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from governance.metrics import GROUP_RATES
+from governance.metrics import CALIBRATION, GROUP_RATES
 from governance.records import Measurement
+from monitors.contrasts import differences_of
+from monitors.groups import COUNTED, Groups, Hits
 from monitors.levels import Contrast, Levels
-from monitors.performance import DENOMINATORS, NEWCOMBE, effect_of, hits_of, rate, worth
-from monitors.profile import UNKNOWN, Counts, Profile
-from monitors.uncertainty import detectable_difference, newcombe, ratio_bounds
+from monitors.performance import effect_of, hits_of, is_probability, rate
+from monitors.profile import NEGATIVE, POSITIVE, UNKNOWN, Counts, Profile
+from monitors.suppression import SMALLEST_GROUP, coverage, reason, withheld_groups
+from monitors.uncertainty import wilson
 
-SMALLEST_GROUP = 10
-
-
-class Hits(NamedTuple):
-    """A rate as counts; `effect` of its rows are worth one independent row."""
-
-    hits: int
-    n: int
-    effect: float = 1.0
-
-    @property
-    def share(self) -> float:
-        """The rate."""
-        return self.hits / self.n
-
-    @property
-    def independent(self) -> tuple[float, float]:
-        """Hits and denominator in independent rows."""
-        return self.hits / self.effect, self.n / self.effect
+# With fewer outcomes of a kind, how far they scatter about their scores cannot be told from them.
+FEW_OUTCOMES = 5
 
 
-def by_group(profile: Profile, contrasts: Iterable[Contrast], levels: Levels) -> Iterator[Measurement]:
-    """Rates of every declared group (and of others that occur), then all contrasts, grouping by grouping."""
+def by_group(
+    profile: Profile,
+    contrasts: Iterable[Contrast],
+    levels: Levels,
+    *,
+    smallest: int = SMALLEST_GROUP,
+    withheld: Mapping[str, frozenset[str]] | None = None,
+) -> Iterator[Measurement]:
+    """Rates of every declared group (and of others that occur), then all contrasts, grouping by grouping.
+
+    Parameters
+    ----------
+    smallest : int
+        Of a group of fewer people nothing is published.
+    withheld : mapping of grouping to groups
+        What `withheld_groups` found, where the caller knows it already.
+    """
     wanted = tuple(contrasts)
+    hidden = withheld_groups(profile, smallest) if withheld is None else withheld
     for grouping in profile.grid.groupings:
         if not grouping.by:
             continue
-        cube = profile.cubes[grouping.name]
+        cube, away = profile.cubes[grouping.name], hidden[grouping.name]
         sizes = {group: int(cube[code].sum()) for code, group in enumerate(grouping.groups)}
-        listed = [group for group in grouping.groups if sizes[group] or group in grouping.declared]
-        hits = {g: _hits(profile, grouping.name, grouping.groups.index(g)) for g in listed}
+        listed = [g for g in grouping.groups if sizes[g] or g in grouping.declared or g in away]
+        hits = {g: _hits(profile, grouping.name, grouping.groups.index(g)) for g in listed if g not in away}
         values = group_rates(cube, grouping.groups)
+        yield coverage(grouping, sizes, away)
         for group in listed:
-            yield from _rates_of(grouping.name, group, sizes[group], hits[group], values)
-        for contrast in wanted:
-            if contrast.grouping == grouping.name:
-                yield from _contrasts_of(contrast, sizes, hits, levels)
-
-
-def withheld(sizes: Mapping[str, int]) -> dict[str, str]:
-    """Groups that are too few people to publish, each with the reason."""
-    return {
-        group: f"withheld: fewer than {SMALLEST_GROUP} people"
-        for group, size in sizes.items()
-        if 0 < size < SMALLEST_GROUP
-    }
+            segment = f"{grouping.name}={group}"
+            if group in away:
+                yield from _withheld(segment, hits, smallest)
+            else:
+                yield from _rates_of(grouping.name, group, sizes[group], hits[group], values)
+        reasons = {group: reason(smallest, group) for group in away}
+        known = Groups(hits, reasons, grouping.declared - away)
+        yield from differences_of([c for c in wanted if c.grouping == grouping.name], known, levels)
 
 
 def group_rates(cube: Counts, groups: tuple[str, ...]) -> dict[tuple[str, str], float]:
@@ -136,19 +133,46 @@ def _selection() -> object:
 
 def _hits(profile: Profile, grouping: str, group: int) -> dict[str, Hits]:
     cube = profile.cubes[grouping][group]
-    return {metric: Hits(*hits_of(cube, metric), effect_of(profile, metric, grouping, group)) for metric in GROUP_RATES}
+    found = {
+        metric: Hits(*hits_of(cube, metric), effect_of(profile, metric, grouping, group)) for metric in GROUP_RATES
+    }
+    if is_probability(profile.grid.score):
+        found[CALIBRATION] = _calibration(profile, cube, found["outcome_rate"].effect)
+    return found
+
+
+def _calibration(profile: Profile, cube: Counts, effect: float) -> Hits:
+    """Mean score less outcome rate, of rows that have both, as counts of the outcome against what scores promise.
+
+    Outcomes scatter less about good scores than about their mean: so many fewer rows are worth one. Scores stand at
+    the centres of their bins, so the value is right to half a bin.
+    """
+    grid = profile.grid.score
+    assert grid is not None
+    centres = np.array([grid.centre(i) for i in range(grid.size - 1)])
+    rows = cube[:UNKNOWN, :, :-1].sum(axis=1)
+    n, hits = int(rows.sum()), int(rows[POSITIVE].sum())
+    if n == 0:
+        return Hits(0, 0)
+    promised = float((rows.sum(axis=0) * centres).sum() / n)
+    away = float((rows[NEGATIVE] * centres**2 + rows[POSITIVE] * (1 - centres) ** 2).sum() / n)
+    scatter = 1.0
+    if min(hits, n - hits) >= FEW_OUTCOMES:
+        scatter = (away - (promised - hits / n) ** 2) / (hits / n * (1 - hits / n))
+    return Hits(hits, n, effect * max(scatter, 0.01), offset=promised, sign=-1)
+
+
+def _withheld(segment: str, hits: Mapping[str, Mapping[str, Hits]], smallest: int) -> Iterator[Measurement]:
+    why = reason(smallest)
+    yield Measurement("rows", None, 0, "rows", "count", segment=segment, reason=why)
+    for metric in (*GROUP_RATES, *((CALIBRATION,) if any(CALIBRATION in h for h in hits.values()) else ())):
+        yield Measurement(metric, None, 0, "share", "withheld", segment=segment, reason=why)
 
 
 def _rates_of(
     grouping: str, group: str, size: int, hits: dict[str, Hits], values: dict[tuple[str, str], float]
 ) -> Iterator[Measurement]:
     segment = f"{grouping}={group}"
-    reason = withheld({group: size}).get(group)
-    if reason:
-        yield Measurement("rows", None, 0, "rows", "count", segment=segment, reason=reason)
-        for metric in GROUP_RATES:
-            yield Measurement(metric, None, 0, "share", "withheld", segment=segment, reason=reason)
-        return
     yield Measurement("rows", float(size), size, "rows", "count", segment=segment)
     for metric in GROUP_RATES:
         counted = hits[metric]
@@ -161,83 +185,24 @@ def _rates_of(
         if not math.isclose(ours, theirs, rel_tol=0, abs_tol=1e-12):
             raise ArithmeticError(f"{metric} of {segment}: counts give {ours}, fairlearn {theirs}.")
         yield found
+    if CALIBRATION in hits:
+        yield _calibrated(segment, hits[CALIBRATION])
 
 
-def _contrasts_of(
-    contrast: Contrast, sizes: dict[str, int], hits: dict[str, dict[str, Hits]], levels: Levels
-) -> Iterator[Measurement]:
-    for metric in (*(f"{name}_difference" for name in GROUP_RATES), "selection_rate_ratio"):
-        alpha = levels.alpha(metric, contrast.segment)
-        base = metric.removesuffix("_difference").removesuffix("_ratio")
-        why = _why_undefined(contrast, base, sizes, hits)
-        if why:
-            unit = "ratio" if metric.endswith("_ratio") else "share"
-            n = 0 if "withheld" in why else _smaller(contrast, base, hits)
-            yield Measurement(metric, None, n, unit, NEWCOMBE, segment=contrast.segment, alpha=alpha, reason=why)
-        elif metric.endswith("_ratio"):
-            yield _ratio(contrast, hits[contrast.group][base], hits[contrast.baseline][base], alpha)
-        else:
-            yield _difference(metric, contrast, hits[contrast.group][base], hits[contrast.baseline][base], alpha)
-
-
-def _why_undefined(
-    contrast: Contrast, metric: str, sizes: dict[str, int], hits: dict[str, dict[str, Hits]]
-) -> str | None:
-    for group in (contrast.group, contrast.baseline):
-        if group not in hits:
-            return f"undefined ({group!r} does not occur in the reference or the batch)"
-        why = withheld({group: sizes[group]}).get(group)
-        if why:
-            return f"{why} in {group!r}"
-        if hits[group][metric].n == 0:
-            return f"undefined (0 {DENOMINATORS[metric]} in {group!r})"
-    return None
-
-
-def _smaller(contrast: Contrast, metric: str, hits: dict[str, dict[str, Hits]]) -> int:
-    return min(hits.get(group, {}).get(metric, Hits(0, 0)).n for group in (contrast.group, contrast.baseline))
-
-
-def _difference(metric: str, contrast: Contrast, one: Hits, two: Hits, alpha: float) -> Measurement:
-    low, high = newcombe(*one.independent, *two.independent, alpha)
+def _calibrated(segment: str, hits: Hits) -> Measurement:
+    alpha, method = Levels({}).alpha(CALIBRATION), "score bins, rows at bin centres; Wilson score bounds"
+    if hits.n == 0:
+        why = f"undefined (0 {COUNTED[CALIBRATION]})"
+        return Measurement(CALIBRATION, None, 0, "share", method, segment=segment, alpha=alpha, reason=why)
+    low, high = wilson(*hits.independent, alpha)
     return Measurement(
-        metric,
-        one.share - two.share,
-        min(one.n, two.n),
+        CALIBRATION,
+        hits.share,
+        hits.n,
         "share",
-        f"{NEWCOMBE}{worth(one.effect, two.effect)}",
-        segment=contrast.segment,
-        low=low,
-        high=high,
-        alpha=alpha,
-        detectable=detectable_difference(*one.independent, *two.independent, alpha),
-    )
-
-
-def _ratio(contrast: Contrast, one: Hits, two: Hits, alpha: float) -> Measurement:
-    method, n = f"counts; MOVER-R bounds{worth(one.effect, two.effect)}", min(one.n, two.n)
-    if two.hits == 0:
-        reason = f"undefined (nobody selected in {contrast.baseline!r})"
-        return Measurement(
-            "selection_rate_ratio",
-            None,
-            n,
-            "ratio",
-            method,
-            segment=contrast.segment,
-            alpha=alpha,
-            reason=reason,
-        )
-    low, high = ratio_bounds(*one.independent, *two.independent, alpha)
-    return Measurement(
-        "selection_rate_ratio",
-        one.share / two.share,
-        n,
-        "ratio",
         method,
-        segment=contrast.segment,
-        low=low,
-        high=None if math.isinf(high) else high,
+        segment=segment,
+        low=hits.offset - high,
+        high=hits.offset - low,
         alpha=alpha,
-        detectable=detectable_difference(*one.independent, *two.independent, alpha) / two.share,
     )

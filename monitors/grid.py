@@ -25,6 +25,8 @@ SCORE_BINS = 1000
 EXACT_SCORES = 64
 ERROR_BINS = 256
 OTHER, MISSING = "(other)", "(missing)"
+# Stands for the baseline where groups are compared with whichever fares best.
+MOST_FAVOURED = "(most favoured)"
 
 # What of a column is counted: its values, the hour of the week of a time, the length or the kinds of characters
 # of free text.
@@ -131,6 +133,12 @@ class GroupGrid:
         """Names of all cells, in the order of their codes."""
         cells = product(*((*map(_named, categories), OTHER, MISSING) for categories in self.categories))
         return tuple(" × ".join(cell) for cell in cells)
+
+    @cached_property
+    def incomplete(self) -> frozenset[str]:
+        """Cells of which an attribute is not known."""
+        cells = product(*((*map(_named, categories), OTHER, MISSING) for categories in self.categories))
+        return frozenset(" × ".join(cell) for cell in cells if MISSING in cell)
 
     @cached_property
     def declared(self) -> frozenset[str]:
@@ -277,4 +285,4 @@ def merge_rare(values: Sequence[float], counts: Sequence[int], rare: int = RARE)
 
 def _named(category: str) -> str:
     """The category as part of a group's name: quoted where it would read as another group."""
-    return f'"{category}"' if category in (OTHER, MISSING) or " × " in category else category
+    return f'"{category}"' if category in (OTHER, MISSING, MOST_FAVOURED) or " × " in category else category

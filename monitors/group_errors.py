@@ -1,7 +1,7 @@
 """Errors of a regression by group, and the differences between groups, from sums of powers.
 
 The mean error says whether a group is predicted too high, the mean absolute error how far off, the mean prediction
-what it gets. Groups too small to publish are withheld by the rule of `monitors.fairness`.
+what it gets. Groups too small to publish are withheld by the rule of `monitors.suppression`.
 """
 
 from __future__ import annotations
@@ -10,26 +10,40 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from governance.metrics import MEANS
 from governance.records import Measurement
-from monitors.fairness import withheld
 from monitors.levels import Contrast, Levels
 from monitors.profile import Profile
 from monitors.regression import UNIT, WELCH, Found, difference, mean, mean_of
+from monitors.suppression import SMALLEST_GROUP, coverage, reason, withheld_groups
 
 
-def by_group(profile: Profile, contrasts: Iterable[Contrast], levels: Levels) -> Iterator[Measurement]:
+def by_group(
+    profile: Profile,
+    contrasts: Iterable[Contrast],
+    levels: Levels,
+    *,
+    smallest: int = SMALLEST_GROUP,
+    withheld: Mapping[str, frozenset[str]] | None = None,
+) -> Iterator[Measurement]:
     """Means of every declared group (and of others that occur), then all contrasts, grouping by grouping."""
     wanted = tuple(contrasts)
+    away = withheld_groups(profile, smallest) if withheld is None else withheld
     for grouping in profile.grid.groupings:
         if not grouping.by:
             continue
         cube = profile.cubes[grouping.name]
         sizes = {group: int(cube[code].sum()) for code, group in enumerate(grouping.groups)}
-        hidden = withheld(sizes)
+        hidden = {group: reason(smallest, group) for group in away[grouping.name]}
+        yield coverage(grouping, sizes, away[grouping.name])
         found: dict[str, dict[str, Found]] = {}
         for code, group in enumerate(grouping.groups):
-            if sizes[group] or group in grouping.declared:
+            if sizes[group] or group in grouping.declared or group in hidden:
                 found[group] = {metric: mean_of(profile, metric, grouping.name, code) for metric in MEANS}
-                yield from _means_of(f"{grouping.name}={group}", sizes[group], found[group], hidden.get(group))
+                yield from _means_of(
+                    f"{grouping.name}={group}",
+                    sizes[group],
+                    found[group],
+                    reason(smallest) if group in hidden else None,
+                )
         for contrast in wanted:
             if contrast.grouping == grouping.name:
                 yield from _contrasts_of(contrast, hidden, found, levels)
@@ -69,10 +83,10 @@ def _why_undefined(
         if group not in found:
             return f"undefined ({group!r} does not occur in the reference or the batch)"
         if group in hidden:
-            return f"{hidden[group]} in {group!r}"
-        reason = found[group][metric].reason
-        if reason:
-            return f"{reason.removesuffix(')')} in {group!r})"
+            return hidden[group]
+        why = found[group][metric].reason
+        if why:
+            return f"{why.removesuffix(')')} in {group!r})"
     return None
 
 

@@ -7,11 +7,13 @@ asks for gets 95 % two-sided bounds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from governance.assessment import Criterion
+from governance.metrics import METRICS
 from governance.system import Grouping
-from monitors.grid import Grid
+from monitors.grid import MOST_FAVOURED, Grid
 
 DEFAULT_ALPHA = 0.025
 EVERY = ""
@@ -19,11 +21,15 @@ EVERY = ""
 
 @dataclass(frozen=True)
 class Contrast:
-    """One group against another, within one grouping."""
+    """One group against another, within one grouping; or, if the baseline is `MOST_FAVOURED`, against the best.
+
+    `favoured` says then what people would rather be.
+    """
 
     grouping: str
     group: str
     baseline: str
+    favoured: Literal["selected", "not_selected"] | None = None
 
     @property
     def segment(self) -> str:
@@ -35,11 +41,12 @@ class Contrast:
 class Family:
     """Questions that share one error rate: `alpha` is the chance of any false breach among all of them.
 
-    `members` are the columns or segments that are asked about together.
+    `members` are the columns or segments that are asked about together; `mixed` if each can be wrong to either side.
     """
 
     alpha: float
     members: tuple[str, ...]
+    mixed: bool = False
 
     @property
     def alpha_each(self) -> float:
@@ -51,15 +58,21 @@ class Family:
 class Levels:
     """(metric, column or segment) → the family it is asked in; the strictest where several criteria ask.
 
-    `earlier` holds the same for what is compared with earlier batches, by the name of that comparison.
+    `several` has all of them where there are several, for those who share alpha in another way than evenly. `earlier`
+    holds the same for what is compared with earlier batches, by the name of that comparison.
     """
 
     by_question: Mapping[tuple[str, str], Family]
+    several: Mapping[tuple[str, str], tuple[Family, ...]] = field(default_factory=dict)
     earlier: Mapping[str, Levels] = field(default_factory=dict)
 
     def family(self, metric: str, where: str = EVERY) -> Family:
         """With whom this measurement shares its error rate; by itself where no criterion asks for it."""
         return self.by_question.get((metric, where), Family(DEFAULT_ALPHA, (where,)))
+
+    def families(self, metric: str, where: str = EVERY) -> tuple[Family, ...]:
+        """All families that ask for this measurement."""
+        return self.several.get((metric, where), (self.family(metric, where),))
 
     def alpha(self, metric: str, where: str = EVERY) -> float:
         """Error rate of each one-sided bound of this measurement."""
@@ -67,12 +80,13 @@ class Levels:
 
 
 def contrasts_of(grouping: Grouping, grid: Grid, criteria: Iterable[Criterion]) -> tuple[Contrast, ...]:
-    """Every declared group against the baseline, then further contrasts that criteria name."""
+    """Every declared group against the baseline or the most favoured, then further contrasts that criteria name."""
     groups = next(g for g in grid.groupings if g.name == grouping.name)
-    listed = [g for g in groups.groups if g in groups.declared and g != grouping.baseline]
-    found = [Contrast(grouping.name, group, grouping.baseline) for group in listed]
+    baseline = grouping.baseline or MOST_FAVOURED
+    found = [Contrast(grouping.name, g, baseline) for g in groups.groups if g in groups.declared and g != baseline]
     found += [c for criterion in criteria for c in _named(criterion) if c.grouping == grouping.name]
-    return tuple(dict.fromkeys(found))
+    known = [replace(c, favoured=grouping.most_favoured) if c.baseline == MOST_FAVOURED else c for c in found]
+    return tuple(dict.fromkeys(known))
 
 
 def covered_by(criterion: Criterion, contrasts: Iterable[Contrast]) -> tuple[str, ...]:
@@ -81,6 +95,8 @@ def covered_by(criterion: Criterion, contrasts: Iterable[Contrast]) -> tuple[str
         return criterion.columns
     if criterion.contrasts:
         return tuple(contrast.segment for contrast in _named(criterion))
+    if METRICS[criterion.metric].about == "grouping":
+        return (criterion.grouping or EVERY,)
     if criterion.grouping:
         against = [c for c in contrasts if c.grouping == criterion.grouping]
         baseline = against[0].baseline if against else None
@@ -94,18 +110,23 @@ def levels_of(criteria: Iterable[Criterion], contrasts: Iterable[Contrast]) -> L
     names = dict.fromkeys(criterion.compared_with for criterion in asked)
     levels = {name: _levels([c for c in asked if c.compared_with == name], known) for name in names}
     frozen = levels.pop(None, Levels({}))
-    return Levels(frozen.by_question, {name: found for name, found in levels.items() if name})
+    earlier = {name: found for name, found in levels.items() if name}
+    return replace(frozen, earlier=earlier)
 
 
 def _levels(criteria: Iterable[Criterion], contrasts: tuple[Contrast, ...]) -> Levels:
     levels: dict[tuple[str, str], Family] = {}
+    several: dict[tuple[str, str], dict[Family, None]] = {}
     for criterion in criteria:
         # Where the estimate alone decides, bounds are as wide as where nobody asks.
-        family = Family(criterion.alpha or DEFAULT_ALPHA, covered_by(criterion, contrasts))
+        family = Family(
+            criterion.alpha or DEFAULT_ALPHA, covered_by(criterion, contrasts), criterion.direction == "either"
+        )
         for where in family.members:
+            several.setdefault((criterion.metric, where), {})[family] = None
             before = levels.get((criterion.metric, where), family)
             levels[criterion.metric, where] = min(before, family, key=lambda f: f.alpha_each)
-    return Levels(levels)
+    return Levels(levels, {question: tuple(families) for question, families in several.items()})
 
 
 def _named(criterion: Criterion) -> tuple[Contrast, ...]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
-from monitors.uncertainty import POWER, Bounds
+from monitors.proportions import POWER
+from monitors.uncertainty import Bounds
 
 # Spreads below this share of the mean square are rounding.
 ROUNDING = 1e-13

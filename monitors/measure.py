@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from governance.records import Measurement
-from monitors import distinct, drift, estimation, fairness, group_errors, performance, regression
+from monitors import distinct, drift, estimation, fairness, group_errors, performance, regression, suppression
 from monitors.levels import EVERY, Contrast, Levels
 from monitors.profile import Counts, Profile
 from monitors.reliance import Reliance, weighted_drift
@@ -55,6 +55,7 @@ def measure(
     seed: str,
     reliance: Reliance | None = None,
     earlier: Iterable[Earlier] = (),
+    smallest_group: int = suppression.SMALLEST_GROUP,
 ) -> tuple[Measurement, ...]:
     """All measurements of `current`; drift and changes only where there is a reference to hold it against.
 
@@ -66,13 +67,18 @@ def measure(
         How much the model relies on each feature; None: what moved is not weighed.
     earlier : iterable of Earlier
         What else it is compared with. Only what `levels.earlier` asks for is measured against these.
+    smallest_group : int
+        Of a group of fewer people nothing is published.
     """
     found = list(_overall(current, reference, levels))
     if reference is not None and current.grid.regression is None:
         found += list(estimation.estimated(current, reference, levels))
+    hidden = suppression.withheld_groups(current, smallest_group)
     groups = fairness if current.grid.regression is None else group_errors
-    found += list(groups.by_group(current, contrasts, levels))
-    found += [_null_share(current, column.name) for column in current.grid.columns]
+    found += list(groups.by_group(current, contrasts, levels, smallest=smallest_group, withheld=hidden))
+    telling = suppression.of_which_missing(current.grid.groupings, hidden)
+    for column in current.grid.columns:
+        found.append(_null_share(current, column.name, smallest_group if column.name in telling else None))
     found += [_distinct(current, column.name) for column in current.grid.columns if not column.is_numeric]
     if reference is not None:
         rng = np.random.default_rng(int(seed[:16], 16))
@@ -130,7 +136,9 @@ def _compared(item: Measurement, compared: Earlier) -> Measurement:
     return replace(item, against=compared.against, method=method, reason=reason or None)
 
 
-def _null_share(current: Profile, name: str) -> Measurement:
+def _null_share(current: Profile, name: str, withheld: int | None = None) -> Measurement:
+    if withheld is not None:
+        return Measurement("null_share", None, 0, "share", "", column=name, reason=suppression.reason(withheld))
     counts, numeric = current.columns[name], current.grid[name].is_numeric
     if _is_absent(current, name):
         return _unmeasured("null_share", name, "batch", absent=True)

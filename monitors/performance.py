@@ -43,6 +43,11 @@ DENOMINATORS = {
 }
 
 
+def is_probability(score: ScoreGrid | None) -> bool:
+    """Whether scores were declared to be probabilities."""
+    return score is not None and score.bins > 0 and (score.low, score.high) == (0.0, 1.0)
+
+
 def hits_in(table: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """Hits and denominator of a rate: of outcomes, of predictions, or of where both are known.
 

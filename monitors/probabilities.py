@@ -15,7 +15,8 @@ from governance.records import Measurement
 from monitors.grid import ScoreGrid
 from monitors.levels import Levels
 from monitors.profile import NEGATIVE, POSITIVE, Counts
-from monitors.uncertainty import POWER, mean_bounds
+from monitors.proportions import POWER
+from monitors.uncertainty import mean_bounds
 
 BOUNDS = "bounds of a bounded mean (Gaffke)"
 # Bins of equal width in which calibration is compared.

@@ -14,6 +14,7 @@ from scipy.optimize import brentq
 
 from governance.assessment import Criterion
 from governance.metrics import METRICS
+from monitors.grid import MOST_FAVOURED
 from monitors.laws import ColumnLaw, CubeLaw
 from monitors.levels import EVERY, Contrast
 from monitors.performance import DENOMINATORS
@@ -95,6 +96,9 @@ def of_contrasts(criterion: Criterion, reference: Profile, contrasts: tuple[Cont
     alike, asked = law.alike(rate), tuple(c.segment for c in contrasts)
     states = [State(alike, alike, asked)]
     baselines = {c.baseline for c in contrasts}
+    if MOST_FAVOURED in baselines:
+        # Somebody has to be it: all groups but one are moved.
+        baselines.add(contrasts[0].group)
     moving = tuple(dict.fromkeys(c.group for c in contrasts if c.group not in baselines))
     if not moving:
         return States(tuple(states), ("every group is a baseline, too: nothing was moved",))

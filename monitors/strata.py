@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,12 +24,15 @@ class Strata:
     ----------
     names : one for each stratum
     before, after : int arrays of shape (strata, 3 labels, 3 predictions)
+    withheld : bool array of shape (strata,)
+        Of these nothing is published by itself.
     """
 
     by: str
     names: tuple[str, ...]
     before: np.ndarray
     after: np.ndarray
+    withheld: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -66,29 +69,48 @@ def score_bins(profile: Profile) -> ScoreBins | None:
     return ScoreBins(tuple(score_name(score, int(s), int(e)) for s, e in zip(starts, ends, strict=True)), starts)
 
 
-def of_change(current: Profile, reference: Profile, scores: ScoreBins | None) -> Iterator[Strata]:
+Withheld = Mapping[str, frozenset[str]]
+
+
+def of_change(current: Profile, reference: Profile, scores: ScoreBins | None, withheld: Withheld) -> Iterator[Strata]:
     """All rows of reference and batch by score bins, then by the groups of each grouping."""
     if scores:
-        yield Strata(SCORE, scores.names, scores.cut(reference.cube), scores.cut(current.cube))
+        yield _by_score(scores, reference.cube, current.cube)
     for grouping in current.grid.groupings:
         if grouping.by:
             before, after = (profile.cubes[grouping.name].sum(axis=-1) for profile in (reference, current))
-            yield Strata(grouping.name, grouping.groups, before, after)
+            yield Strata(grouping.name, grouping.groups, before, after, _hidden(grouping, withheld))
 
 
-def of_contrast(contrast: Contrast, profile: Profile, scores: ScoreBins | None) -> Iterator[Strata]:
-    """Baseline and group by score bins, then by each further attribute that a declared intersection holds."""
+def of_contrast(contrast: Contrast, profile: Profile, scores: ScoreBins | None, withheld: Withheld) -> Iterator[Strata]:
+    """Baseline and group by score bins, then by each further attribute that a declared intersection holds.
+
+    A baseline that is another group in every batch, the most favoured one, is not cut.
+    """
     grouping, seen = profile.grouping(contrast.grouping), {SCORE}
+    if contrast.baseline not in grouping.groups:
+        return
     places = [grouping.groups.index(group) for group in (contrast.baseline, contrast.group)]
     if scores:
-        before, after = (scores.cut(profile.cubes[grouping.name][place]) for place in places)
-        yield Strata(SCORE, scores.names, before, after)
+        before, after = (profile.cubes[grouping.name][place] for place in places)
+        yield _by_score(scores, before, after)
     for wider in profile.grid.groupings:
         others = _other_attributes(grouping, wider)
         if others is not None and others.name not in seen:
             seen.add(others.name)
             before, after = (_within(grouping, place, wider, profile.cubes[wider.name]) for place in places)
-            yield Strata(others.name, others.groups, before, after)
+            hidden = _hidden(wider, withheld)
+            away = [_cells(grouping, place, wider, hidden) for place in places]
+            yield Strata(others.name, others.groups, before, after, away[0] | away[1])
+
+
+def _by_score(scores: ScoreBins, before: Counts, after: Counts) -> Strata:
+    return Strata(SCORE, scores.names, scores.cut(before), scores.cut(after), np.zeros(len(scores.names), dtype=bool))
+
+
+def _hidden(grouping: GroupGrid, withheld: Withheld) -> np.ndarray:
+    away = withheld.get(grouping.name, frozenset())
+    return np.array([group in away for group in grouping.groups])
 
 
 def _other_attributes(grouping: GroupGrid, wider: GroupGrid) -> GroupGrid | None:
@@ -103,9 +125,16 @@ def _other_attributes(grouping: GroupGrid, wider: GroupGrid) -> GroupGrid | None
 
 def _within(grouping: GroupGrid, place: int, wider: GroupGrid, cube: Counts) -> np.ndarray:
     """The rows of one group by the other attributes: int array of shape (strata, 3, 3)."""
+    cells = _cells(grouping, place, wider, np.arange(len(wider.groups)))
+    found: np.ndarray = cube.sum(axis=-1)[cells]
+    return found
+
+
+def _cells(grouping: GroupGrid, place: int, wider: GroupGrid, of: np.ndarray) -> np.ndarray:
+    """What an array over the cells of `wider` holds of one group, by the other attributes: shape (strata,)."""
     levels = dict(zip(grouping.by, np.unravel_index(place, _shape(grouping)), strict=True))
     where = tuple(levels.get(name, slice(None)) for name in wider.by)
-    found: np.ndarray = cube.reshape(*_shape(wider), 3, 3, -1)[where].sum(axis=-1).reshape(-1, 3, 3)
+    found: np.ndarray = of.reshape(_shape(wider))[where].reshape(-1)
     return found
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import betaincinv, ndtr, ndtri
 
-POWER = 0.8
+from monitors.proportions import detectable
+
 # So many rows of the smaller class weigh as much as what a model of the scores says about the variance of an AUC.
 MODEL_ROWS = 100
 
@@ -71,14 +72,8 @@ def ratio_bounds(hits: float, n: float, other_hits: float, other_n: float, alpha
 
 
 def detectable_difference(hits: float, n: float, other_hits: float, other_n: float, alpha: float) -> float:
-    """The true difference that these two samples would tell from none, at `alpha`, with power `POWER`.
-
-    From the pooled rate (with half a success and half a failure added on either side, so that a pooled rate of 0
-    or 1 does not promise that anything at all could be seen).
-    """
-    rate = (hits + other_hits + 1) / (n + other_n + 2)
-    spread = math.sqrt(rate * (1 - rate) * (1 / n + 1 / other_n))
-    return float(ndtri(1 - alpha) + ndtri(POWER)) * spread
+    """The true difference that these two samples would tell from none, at `alpha`, with power `POWER`."""
+    return float(detectable(hits, n, other_hits, other_n, alpha))
 
 
 def design_effect(hits: np.ndarray, n: np.ndarray) -> float:

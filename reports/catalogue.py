@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from governance.assessment import Criterion, ImpactAssessment
+from governance.metrics import METRICS
 
 HEADER = ("System", "Check", "Metric", "About", "Limit", "Owner", "Controls")
 
@@ -40,6 +41,8 @@ def _covered(criterion: Criterion) -> str:
     if criterion.contrasts:
         pairs = "; ".join(f"{one} − {other}" for one, other in criterion.contrasts)
         return f"{criterion.grouping}: {pairs}"
+    if METRICS[criterion.metric].about == "grouping":
+        return str(criterion.grouping)
     return f"{criterion.grouping}: every group − baseline" if criterion.grouping else "all rows"
 
 

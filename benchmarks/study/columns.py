@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from monitors.distances import psi
+from monitors.share_bins import bins_for_shares, deal_column
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 from scipy.stats import ks_2samp
 
-from monitors.distances import psi
 from monitors.drift import quadratic_distance
 from monitors.freezing import edges_of, ruler_of
 from monitors.grid import COARSE_BINS, FINE_BINS, ColumnGrid
 from monitors.profile import Counts
-from monitors.share_bins import bins_for_shares, deal_column
 
 ALPHA = 0.05
 SIZES = (50, 200, 1_000, 10_000, 100_000, 1_000_000)

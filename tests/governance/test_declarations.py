@@ -50,6 +50,22 @@ def test_the_sound_system_is_read_as_it_is_written(declared: Declared):
     assert found.model is not None and found.model.seed == 7
 
 
+def test_groups_may_be_compared_with_the_most_favoured_and_be_smaller_or_larger_than_ten(declared: Declared):
+    assert load(declared.folder).system.smallest_group == 10
+    declared.edit(SYSTEM, "baseline: south}", "most_favoured: not_selected}")
+    declared.edit(SYSTEM, "stage: operation", "stage: operation\nsmallest_group: 20")
+    found = load(declared.folder).system
+    assert (found.groupings[0].baseline, found.groupings[0].most_favoured) == (None, "not_selected")
+    assert found.smallest_group == 20
+
+
+def test_calibration_by_group_needs_scores_that_are_probabilities(declared: Declared):
+    declared.edit(ASSESSMENT, "metric: selection_rate_difference", "metric: calibration_in_the_large_difference")
+    assert load(declared.folder).assessment.criteria[-1].needs_labels
+    declared.edit(SYSTEM, "score_is_probability: true", "score_is_probability: false")
+    assert "needs `score_is_probability: true`." in faults_of(declared)[0].what
+
+
 def test_a_column_is_numeric_by_its_type_unless_declared_otherwise(declared: Declared):
     found = load(declared.folder)
     kinds = {name: found.kind(name) for name in ("income", "late", "region", "package")}
@@ -120,6 +136,30 @@ def table_(keys: str, at: str, words: str) -> tuple[str, str, str, str]:
 IN_SYSTEM = {
     "an unknown key": ("stage: operation", "stage: operation\nstagee: x", "stagee", "stagee: unknown key. Remove it"),
     "an unknown key inside": ("grace_days: 10", "grace_day: 10", "grace_day", "batches.grace_day: unknown key."),
+    "groups compared with nobody": (
+        "  - {by: [region], baseline: south}",
+        "  - {by: [region]}",
+        "{by: [region]",
+        "Give either the `baseline` group, or `most_favoured: selected`",
+    ),
+    "groups compared with two": (
+        "baseline: south}",
+        "baseline: south, most_favoured: selected}",
+        "{by: [region]",
+        "Give either the `baseline` group, or `most_favoured: selected`",
+    ),
+    "a wish that is none": (
+        "baseline: south}",
+        "most_favoured: true}",
+        "{by: [region]",
+        "groupings.0.most_favoured: Input should be 'selected' or 'not_selected'",
+    ),
+    "groups too small to hide in": (
+        "stage: operation",
+        "stage: operation\nsmallest_group: 4",
+        "smallest_group",
+        "greater than or equal to 5, got 4.",
+    ),
     "a missing key": ("owner: team:loans\n", "", "id:", "owner: is missing. Add it."),
     "a missing key inside": ("  period: quarter\n", "", "batches:", "batches.period: is missing. Add it."),
     "a word that is not known": ("stage: operation", "stage: operating", "stage", "got 'operating'. Mend the value."),
@@ -341,6 +381,12 @@ IN_ASSESSMENT = {
     "a rate with columns": ("metric: psi", "metric: accuracy", "id: income_is", "'accuracy' takes no `columns`."),
     "a gap without groups": ("    grouping: region\n", "", "id: regions", "_difference' needs `grouping`."),
     "a distance with groups": ("warn: 0.1", "grouping: region", "id: income_is", "Metric 'psi' takes no `grouping`."),
+    "a grouping as a whole with contrasts": (
+        "metric: selection_rate_difference\n    grouping: region",
+        "metric: attribute_coverage\n    contrasts: [[a, b]]\n    grouping: region",
+        "id: regions",
+        "'attribute_coverage' is about a grouping as a whole and takes no `contrasts`.",
+    ),
     "contrasts without groups": ("warn: 0.1", "contrasts: [[a, b]]", "id: income", "`contrasts` goes with `grouping`."),
     "a distance that is too small": ("direction: above", "direction: below", "id: income", "direction must be above"),
     "a warning after the limit": ("warn: 0.1", "warn: 0.3", "id: income", "`warn` must be reached before `limit`, got"),
@@ -404,7 +450,8 @@ def test_a_reference_may_touch_the_batches(declared: Declared, reference: str):
 
 def test_a_metric_without_bounds_cannot_be_judged_by_a_bound(declared: Declared, monkeypatch: pytest.MonkeyPatch):
     boundless = Metric("boundless", "rows", has_bounds=False)
-    monkeypatch.setattr("governance.assessment.METRICS", {**METRICS, "boundless": boundless})
+    for module in ("assessment", "declarations"):
+        monkeypatch.setattr(f"governance.{module}.METRICS", {**METRICS, "boundless": boundless})
     declared.edit(ASSESSMENT, "metric: psi\n    columns: [income]", "metric: boundless")
     (fault,) = faults_of(declared)
     assert "'boundless' is measured without bounds and could never breach: say `evidence: point`." in fault.what

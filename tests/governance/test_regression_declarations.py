@@ -101,9 +101,9 @@ def test_a_regression_without_a_label_knows_only_its_predictions(regression: Dec
 
 def test_every_metric_fits_one_task_or_all() -> None:
     listed = {
-        task: {name for about in ("rows", "column", "contrast") for name in fitting(task, about)}
+        task: {name for about in ("rows", "column", "grouping", "contrast") for name in fitting(task, about)}
         for task in ("binary_classification", "regression")
     }
     assert listed["binary_classification"] | listed["regression"] == set(METRICS)
-    both = {"label_coverage", "psi", "jensen_shannon", "ks", "domain_classifier_auc"}
-    assert listed["binary_classification"] & listed["regression"] == both
+    drift = {"psi", "jensen_shannon", "ks", "domain_classifier_auc"}
+    assert listed["binary_classification"] & listed["regression"] == {"label_coverage", "attribute_coverage", *drift}

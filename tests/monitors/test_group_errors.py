@@ -17,6 +17,7 @@ from monitors.judge import Labels, judge_all
 from monitors.levels import Contrast, contrasts_of, levels_of
 from monitors.profile import Profile
 from monitors.profiling import profile
+from monitors.suppression import reason
 
 TOWN = Grouping(by=("town",), baseline="A")
 ON_ROWS = {
@@ -114,9 +115,9 @@ def test_groups_of_fewer_than_ten_people_are_withheld_and_empty_ones_listed(coun
     found, _ = judged(counted(rows), ())
     for metric in ("rows", *ON_ROWS):
         assert (found[metric, "town=B"].value, found[metric, "town=B"].n) == (None, 0)
-        assert found[metric, "town=B"].reason == "withheld: fewer than 10 people"
+        assert found[metric, "town=B"].reason == reason(10)
     gap = found["mean_error_difference", "town: B − A"]
-    assert (gap.value, gap.n, gap.reason) == (None, 0, "withheld: fewer than 10 people in 'B'")
+    assert (gap.value, gap.n, gap.reason) == (None, 0, reason(10, "B"))
     empty = found["mean_error_difference", "town: it's C − A"]
     assert empty.reason == 'undefined (0 rows with label and prediction in "it\'s C")'
     assert found["rows", "town=it's C"].value == 0

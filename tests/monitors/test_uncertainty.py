@@ -12,7 +12,6 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 
 from monitors.uncertainty import (
     auc_with_bounds,
-    detectable_difference,
     exact,
     exponential_auc_variance,
     mean_bounds,
@@ -111,23 +110,6 @@ def test_mover_r_covers_the_true_ratio(n: int, p: float, m: int, q: float) -> No
 def test_a_ratio_to_nothing_has_no_upper_bound_and_a_ratio_of_nothing_starts_at_zero() -> None:
     assert ratio_bounds(5, 10, 0, 10, 0.025) == (0.0, math.inf)
     assert ratio_bounds(0, 10, 5, 10, 0.025)[0] == 0.0
-
-
-@pytest.mark.parametrize("n, m, p", [(100, 100, 0.5), (1000, 1000, 0.1), (80, 400, 0.3)], ids=str)
-def test_a_detectable_difference_is_detected_in_four_of_five_batches(n: int, m: int, p: float) -> None:
-    """The true gap is what the function promises, the true pooled rate the one it was given; found by a plain z-test."""
-    seen = detectable_difference(round(p * n), n, round(p * m), m, 0.025)
-    rng, runs = np.random.default_rng(21), 2_000
-    one = rng.binomial(n, p + seen * m / (n + m), runs) / n
-    two = rng.binomial(m, p - seen * n / (n + m), runs) / m
-    pooled = (one * n + two * m) / (n + m)
-    z = (one - two) / np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    assert np.mean(z > stats.norm.isf(0.025)) == pytest.approx(0.8, abs=0.04)
-
-
-def test_two_groups_without_a_single_hit_do_not_promise_to_see_everything() -> None:
-    assert detectable_difference(0, 10, 0, 10, 0.025) > 0.2
-    assert detectable_difference(10, 10, 10, 10, 0.025) > 0.2
 
 
 @pytest.mark.parametrize("alpha", [0.2, 0.025, 1e-6])
