@@ -18,8 +18,9 @@ from pydantic import BaseModel, ValidationError
 from governance.assessment import Approval, Criterion, ImpactAssessment
 from governance.canonical import digest
 from governance.faults import DeclarationFaults, Fault, UsageFault
+from governance.metrics import METRICS, Values, distances_of
 from governance.periods import floor
-from governance.system import Kind, Model, System, views
+from governance.system import Kind, Model, System, values_of, views
 
 FILES = ("system.yaml", "contract.yaml", "impact_assessment.yaml")
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -357,6 +358,10 @@ def _criterion_faults(
             yield "columns", f"{column!r} is watched as {named}."
         elif column not in watched:
             yield "columns", f"unknown column {column!r}."
+        else:
+            yield from _unsuitable(
+                criterion.metric, column, values_of(watched[column], _kind(system, types, watched[column]))
+            )
     if criterion.grouping and criterion.grouping not in groupings:
         yield "grouping", f"unknown grouping {criterion.grouping!r}, declared are {sorted(groupings)}."
     if criterion.window not in ("batch", *system.batches.windows):
@@ -367,6 +372,13 @@ def _criterion_faults(
         yield "metric", f"{criterion.metric} needs a column with the role label."
     if criterion.metric in ("brier_score", "log_loss") and not system.score_is_probability:
         yield "metric", f"{criterion.metric} needs `score_is_probability: true`."
+
+
+def _unsuitable(metric: str, column: str, values: dict[str, Values]) -> Iterator[tuple[str, str]]:
+    """A metric of numbers asked of categories, or the other way round."""
+    if values[column] not in METRICS[metric].values:
+        others = ", ".join(distances_of(values[column] == "numeric"))
+        yield "metric", f"{metric!r} cannot be measured of {column!r}, which is {values[column]}; {others} can."
 
 
 def _model_faults(system: System, model: Model, document: _Document | None) -> Iterator[Fault]:

@@ -12,6 +12,8 @@ from typing import Literal
 
 # All rows of a batch, one column, or one group against another.
 About = Literal["rows", "column", "contrast"]
+# What a column must hold for a metric: numbers, or categories.
+Values = Literal["numeric", "categorical"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Metric:
         The size of a change or of a difference: held against the smallest one that the rows could show.
     neutral : float
         What it is when there is nothing to find.
+    values : tuple of str
+        Which columns it can be measured of: those counted on the number line, by category, or both.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Metric:
     has_bounds: bool = True
     is_effect: bool = False
     neutral: float = 0.0
+    values: tuple[Values, ...] = ("numeric", "categorical")
 
 
 # Rate → whether it rests on outcomes.
@@ -52,7 +57,23 @@ RATES = {
     "false_negative_rate": True,
 }
 GROUP_RATES = tuple(RATES)
-DISTANCES = ("psi", "jensen_shannon", "ks")
+# Distance of a column from its reference → the columns that it can be measured of.
+DISTANCES: Mapping[str, tuple[Values, ...]] = MappingProxyType(
+    {
+        "psi": ("numeric", "categorical"),
+        "jensen_shannon": ("numeric", "categorical"),
+        "total_variation": ("categorical",),
+        "chi_square": ("categorical",),
+        "ks": ("numeric",),
+        "wasserstein": ("numeric",),
+    }
+)
+
+
+def distances_of(numeric: bool) -> tuple[str, ...]:
+    """The distances that can be measured of a column."""
+    wanted = "numeric" if numeric else "categorical"
+    return tuple(metric for metric, values in DISTANCES.items() if wanted in values)
 
 
 def _all() -> Iterator[Metric]:
@@ -66,8 +87,8 @@ def _all() -> Iterator[Metric]:
     yield Metric("roc_auc", "rows", needs_labels=True)
     for score in ("f1", "brier_score", "log_loss"):
         yield Metric(score, "rows", needs_labels=True, has_bounds=False)
-    for distance in DISTANCES:
-        yield Metric(distance, "column", is_distance=True)
+    for distance, values in DISTANCES.items():
+        yield Metric(distance, "column", is_distance=True, values=values)
 
 
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _all()})

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from governance.addresses import database_problems, file_problems
+from governance.metrics import Values
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
 Party = Annotated[str, StringConstraints(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
@@ -27,6 +28,8 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "timestamp": ("week",),
     "text": ("length", "characters"),
 }
+# Views that are numbers; the others are categories.
+NUMBERS = frozenset({("numeric", "value"), ("text", "length")})
 Part = Literal["production", "reference", "outcomes", "training"]
 Period = Literal["day", "week", "month", "quarter", "year"]
 
@@ -34,6 +37,12 @@ Period = Literal["day", "week", "month", "quarter", "year"]
 def views(column: str, kind: Kind) -> tuple[str, ...]:
     """The names under which a column is measured: its own, or one for each view, as in `note (length)`."""
     return tuple(column if view == "value" else f"{column} ({view})" for view in VIEWS[kind])
+
+
+def values_of(column: str, kind: Kind) -> dict[str, Values]:
+    """What is counted under each name that a column is measured under: numbers or categories."""
+    found: list[Values] = ["numeric" if (kind, view) in NUMBERS else "categorical" for view in VIEWS[kind]]
+    return dict(zip(views(column, kind), found, strict=True))
 
 
 class Strict(BaseModel):

@@ -24,10 +24,36 @@ COARSE_BINS = 16
 SCORE_BINS = 1000
 EXACT_SCORES = 64
 OTHER, MISSING = "(other)", "(missing)"
+# Where the count of `(other)` stands among those of a categorical column.
+OTHER_CODE = -2
 
 # What of a column is counted: its values, the hour of the week of a time, the length or the kinds of characters
 # of free text.
 View = Literal["value", "week", "length", "characters"]
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """Where on the number line the rows of each bin stand: what a distance along it needs and counts do not tell.
+
+    Attributes
+    ----------
+    low, high : float
+        0.1 and 99.9 % quantiles of the reference, at least `RARE` rows lying at or beyond each. Rows are clamped to
+        them, so that no single value decides a distance.
+    points : tuple of float
+        Mean of the reference's clamped rows in each bin; where a bin holds one value, that value.
+    deviation : float
+        Standard deviation of the clamped reference, > 0.
+    blur : float
+        Mean distance of the clamped reference's rows from their points; 0 where each bin holds one value.
+    """
+
+    low: float
+    high: float
+    points: tuple[float, ...]
+    deviation: float
+    blur: float
 
 
 @dataclass(frozen=True)
@@ -37,6 +63,8 @@ class ColumnGrid:
     Numeric: bin `i` holds `edges[i-1] < x <= edges[i]`, the first and last bins are open; then follow counts of
     NULL, NaN, +inf and -inf. Categorical: one bin per category, then `(other)` and `(missing)`. A discrete column
     is a numeric one whose values repeat, in the reference, so much that each is counted before it is put in a bin.
+    `ruler` is None where the reference does not vary, or is too small to say. `kept_from` is the number of rows of
+    the reference that a category needed to be kept; 0 where that is not known.
     """
 
     name: str
@@ -44,6 +72,8 @@ class ColumnGrid:
     categories: tuple[str, ...] = ()
     view: View = "value"
     discrete: bool = False
+    ruler: Ruler | None = None
+    kept_from: int = 0
 
     @property
     def source(self) -> str:
@@ -162,10 +192,7 @@ def grid_of(plain: dict[str, Any]) -> Grid:
     """The grid that `as_dict` wrote."""
     score = plain["score"]
     return Grid(
-        columns=tuple(
-            ColumnGrid(c["name"], tuple(map(float, c["edges"])), tuple(c["categories"]), c["view"], c["discrete"])
-            for c in plain["columns"]
-        ),
+        columns=tuple(map(_column, plain["columns"])),
         score=ScoreGrid(tuple(map(float, score["values"])), float(score["low"]), float(score["high"]), score["bins"])
         if score
         else None,
@@ -179,6 +206,17 @@ def grid_of(plain: dict[str, Any]) -> Grid:
         entity=plain["entity"],
         entity_key=plain["entity_key"],
     )
+
+
+def _column(plain: dict[str, Any]) -> ColumnGrid:
+    edges, categories = tuple(map(float, plain["edges"])), tuple(plain["categories"])
+    ruler = _ruler(plain["ruler"]) if plain["ruler"] else None
+    return ColumnGrid(plain["name"], edges, categories, plain["view"], plain["discrete"], ruler, plain["kept_from"])
+
+
+def _ruler(plain: dict[str, Any]) -> Ruler:
+    low, high, deviation, blur = (float(plain[key]) for key in ("low", "high", "deviation", "blur"))
+    return Ruler(low, high, tuple(map(float, plain["points"])), deviation, blur)
 
 
 def edge_above(value: float) -> float:
