@@ -18,10 +18,11 @@ from pydantic import BaseModel, ValidationError
 from governance import budget
 from governance.assessment import Approval, Criterion, ImpactAssessment
 from governance.canonical import digest
+from governance.criterion_faults import criterion_faults
 from governance.faults import DeclarationFaults, Fault, UsageFault
-from governance.metrics import METRICS, OF_PROBABILITY, fitting
+from governance.metrics import METRICS
 from governance.periods import floor
-from governance.system import Kind, Model, System, views
+from governance.system import Kind, Model, System, kind_of
 
 FILES = ("system.yaml", "contract.yaml", "impact_assessment.yaml")
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -68,7 +69,7 @@ class Declaration:
 
     def kind(self, column: str) -> Kind:
         """As declared, else by the contract's logical type. An attribute is always compared category by category."""
-        return _kind(self.system, self.types, column)
+        return kind_of(self.system, self.types, column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +143,6 @@ def load(folder: Path) -> Declaration:
     digests = {name: document.sha256 for name, document in found.items() if document}
     required = _required(contract, system)
     return Declaration(folder, system, assessment, contract.text, types, required, model, approval, digests)
-
-
-KINDS: dict[str, Kind] = {"integer": "numeric", "number": "numeric", "date": "timestamp", "timestamp": "timestamp"}
-
-
-def _kind(system: System, types: dict[str, str], column: str) -> Kind:
-    declared = system.columns[column]
-    if "attribute" in declared.roles:
-        return "categorical"
-    return declared.kind or KINDS.get(types.get(column, ""), "categorical")
 
 
 class _Loader(yaml.SafeLoader):
@@ -346,7 +337,7 @@ def _not_numbers(system: System, types: dict[str, str]) -> Iterator[str]:
     """Label and prediction of a regression that could not be reckoned with."""
     for role in ("label", "prediction") if system.task == "regression" else ():
         for name in system.having(role):
-            is_number = types.get(name) in ("integer", "number") and _kind(system, types, name) == "numeric"
+            is_number = types.get(name) in ("integer", "number") and kind_of(system, types, name) == "numeric"
             if name in types and not is_number:
                 yield name
 
@@ -361,54 +352,12 @@ def _assessment_faults(
     overspent = budget.problem(assessment, system.batches.period)
     if overspent:
         yield document.fault(("false_alarms",), f"false_alarms: {overspent}", "Ask for less, or allow for more.")
-    groupings = {grouping.name for grouping in system.groupings}
     for index, criterion in enumerate(assessment.criteria):
-        for key, what in _criterion_faults(criterion, groupings, system, types):
+        for key, what in criterion_faults(criterion, system, types):
             where = ("criteria", index, key)
             yield document.fault(
                 where, f"criteria.{criterion.id}.{key}: {what}", "Declare it in system.yaml, or mend it."
             )
-
-
-def _criterion_faults(
-    criterion: Criterion, groupings: set[str], system: System, types: dict[str, str]
-) -> Iterator[tuple[str, str]]:
-    watched = {view: name for name in system.columns for view in views(name, _kind(system, types, name))}
-    watched |= {system.error: system.error} if system.error else {}
-    metric = METRICS[criterion.metric]
-    if metric.task not in (None, system.task):
-        fit = ", ".join(fitting(system.task, metric.about))
-        yield "metric", f"{metric.name} is for a {metric.task}, and this is a {system.task}: {fit} fit."
-        return
-    for column in criterion.columns:
-        if column in system.columns and column not in watched:
-            named = " and ".join(repr(view) for view, name in watched.items() if name == column)
-            yield "columns", f"{column!r} is watched as {named}."
-        elif column not in watched:
-            yield "columns", f"unknown column {column!r}."
-    if criterion.grouping and criterion.grouping not in groupings:
-        yield "grouping", f"unknown grouping {criterion.grouping!r}, declared are {sorted(groupings)}."
-    if criterion.window not in ("batch", *system.batches.windows):
-        yield "window", f"{criterion.window!r} is not among batches.windows {list(system.batches.windows)}."
-    wrong = criterion.against.problem(system.batches.period) if criterion.against else None
-    if wrong:
-        yield "against", wrong
-    yield from (("metric", what) for what in _lacking(criterion, system))
-
-
-def _lacking(criterion: Criterion, system: System) -> Iterator[str]:
-    """What the metric rests on and the system does not have."""
-    metric = criterion.metric
-    estimated = metric.startswith("estimated_")
-    if (metric == "roc_auc" or estimated) and not system.the("score"):
-        yield f"{metric} needs a column with the role score."
-    if METRICS[metric].needs_rows and not system.having("feature"):
-        yield f"{metric} looks at columns with the role feature, and there is none."
-    on_labels = criterion.needs_labels or metric.startswith("label_coverage") or estimated
-    if on_labels and not system.the("label"):
-        yield f"{metric} needs a column with the role label."
-    if metric in OF_PROBABILITY and not system.score_is_probability:
-        yield f"{metric} needs `score_is_probability: true`."
 
 
 def _model_faults(system: System, model: Model, document: _Document | None) -> Iterator[Fault]:

@@ -14,6 +14,8 @@ from typing import Literal
 About = Literal["rows", "column", "grouping", "contrast"]
 # What a system predicts: one of two classes, or a number.
 Task = Literal["binary_classification", "regression"]
+# What a column must hold for a metric: numbers, or categories.
+Values = Literal["numeric", "categorical"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Metric:
         The one task that it is defined for; None where it is for all.
     needs_rows : bool
         Rests on a sample of rows and not on counts: windows, which are sums of counts, have none.
+    values : tuple of str
+        Which columns it can be measured of: those counted on the number line, by category, or both.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Metric:
     neutral: float = 0.0
     task: Task | None = None
     needs_rows: bool = False
+    values: tuple[Values, ...] = ("numeric", "categorical")
 
     @property
     def compares(self) -> bool:
@@ -87,14 +92,30 @@ ESTIMATED = (
 )
 # What only a score that is a probability has.
 OF_PROBABILITY = ("brier_score", "log_loss", "expected_calibration_error", CALIBRATION, f"{CALIBRATION}_difference")
-DISTANCES = ("psi", "jensen_shannon", "ks")
+# Distance of a column from its reference → the columns that it can be measured of.
+DISTANCES: Mapping[str, tuple[Values, ...]] = MappingProxyType(
+    {
+        "psi": ("numeric", "categorical"),
+        "jensen_shannon": ("numeric", "categorical"),
+        "total_variation": ("categorical",),
+        "chi_square": ("categorical",),
+        "ks": ("numeric",),
+        "wasserstein": ("numeric",),
+    }
+)
+
+
+def distances_of(numeric: bool) -> tuple[str, ...]:
+    """The distances that can be measured of a column."""
+    wanted = "numeric" if numeric else "categorical"
+    return tuple(metric for metric, values in DISTANCES.items() if wanted in values)
 
 
 def _all() -> Iterator[Metric]:
     yield Metric("label_coverage", "rows")
     yield Metric("attribute_coverage", "grouping")
-    for distance in DISTANCES:
-        yield Metric(distance, "column", is_distance=True)
+    for distance, values in DISTANCES.items():
+        yield Metric(distance, "column", is_distance=True, values=values)
     yield Metric("domain_classifier_auc", "rows", is_distance=True, neutral=0.5, needs_rows=True)
     yield from (replace(metric, task="binary_classification") for metric in _of_classes())
     yield from (replace(metric, task="regression") for metric in _of_numbers())

@@ -6,13 +6,13 @@ Unknown keys are refused: a misspelt key that is silently ignored is a monitor t
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from governance.addresses import database_problems, file_problems
-from governance.metrics import Task
+from governance.metrics import Task, Values
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
 Party = Annotated[str, StringConstraints(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
@@ -28,6 +28,8 @@ VIEWS: dict[str, tuple[str, ...]] = {
     "timestamp": ("week",),
     "text": ("length", "characters"),
 }
+# Views that are numbers; the others are categories.
+NUMBERS = frozenset({("numeric", "value"), ("text", "length")})
 Part = Literal["production", "reference", "outcomes", "training"]
 Period = Literal["day", "week", "month", "quarter", "year"]
 
@@ -35,6 +37,12 @@ Period = Literal["day", "week", "month", "quarter", "year"]
 def views(column: str, kind: Kind) -> tuple[str, ...]:
     """The names under which a column is measured: its own, or one for each view, as in `note (length)`."""
     return tuple(column if view == "value" else f"{column} ({view})" for view in VIEWS[kind])
+
+
+def values_of(column: str, kind: Kind) -> dict[str, Values]:
+    """What is counted under each name that a column is measured under: numbers or categories."""
+    found: list[Values] = ["numeric" if (kind, view) in NUMBERS else "categorical" for view in VIEWS[kind]]
+    return dict(zip(views(column, kind), found, strict=True))
 
 
 class Strict(BaseModel):
@@ -328,6 +336,17 @@ class ReleaseCriterion(Strict):
     metric: Literal["roc_auc", "accuracy", "mean_absolute_error", "r_squared"]
     limit: float
     rationale: Text
+
+
+_BY_TYPE: dict[str, Kind] = {"integer": "numeric", "number": "numeric", "date": "timestamp", "timestamp": "timestamp"}
+
+
+def kind_of(system: System, types: Mapping[str, str], column: str) -> Kind:
+    """As declared, else by the contract's logical type. An attribute is always compared category by category."""
+    declared = system.columns[column]
+    if "attribute" in declared.roles:
+        return "categorical"
+    return declared.kind or _BY_TYPE.get(types.get(column, ""), "categorical")
 
 
 def _without_problems(value: str, problems: Iterable[str]) -> str:

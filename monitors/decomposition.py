@@ -15,10 +15,11 @@ import numpy as np
 from governance.metrics import METRICS, RATES
 from governance.records import Measurement, Part, PartKind
 from monitors.bin_names import REST, bin_names
-from monitors.drift import PSEUDOCOUNT, bins_for_shares, shares_of
+from monitors.distances import PSEUDOCOUNT
 from monitors.levels import Contrast
 from monitors.performance import hits_in
 from monitors.profile import Counts, Profile
+from monitors.share_bins import bins_for_shares, shares_of
 from monitors.strata import SCORE, Strata, of_change, of_contrast, score_bins
 from monitors.suppression import SMALLEST_GROUP, withheld_groups
 

@@ -6,6 +6,7 @@ made over all rows later, so the sample costs resolution and never exactness. Ca
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,7 @@ from monitors.grid import (
     Grid,
     GroupGrid,
     RegressionGrid,
+    Ruler,
     ScoreGrid,
     View,
     edge_above,
@@ -39,6 +41,8 @@ from monitors.views import finite, number_of, with_error, word_of
 MAX_CATEGORIES = 1000
 MAX_GROUPS = 50
 SAMPLED_ROWS = 200_000
+# Part of the reference at either end that a ruler does not reach into.
+TAIL = 0.001
 FEW_VALUES = 20_000
 # Numbers whose squares are numbers.
 LARGEST = 1e150
@@ -91,11 +95,14 @@ def freeze(table: ir.Table, shape: Shape, *, entity_key: str = "") -> Grid:
     outcomes = [ColumnGrid(name) for name in _outcomes(shape)]
     edges = _edges(table, [*numbers, *outcomes, *score])
     columns = [
-        ColumnGrid(grid.name, edges=edges[i].edges, view=grid.view, discrete=edges[i].discrete)
+        ColumnGrid(grid.name, edges=edges[i].edges, view=grid.view, discrete=edges[i].discrete, ruler=edges[i].ruler)
         for i, grid in enumerate(numbers)
     ]
-    columns += [ColumnGrid(grid.name, categories=found[i], view=grid.view) for i, grid in enumerate(words)]
-    groups = dict(zip(attributes, found[len(words) :], strict=True))
+    columns += [
+        ColumnGrid(grid.name, categories=found[i].names, view=grid.view, kept_from=found[i].kept_from)
+        for i, grid in enumerate(words)
+    ]
+    groups = {name: kept.names for name, kept in zip(attributes, found[len(words) :], strict=True)}
     return Grid(
         columns=tuple(columns),
         score=_score_grid(table, shape, edges[-1].span) if score else None,
@@ -158,23 +165,56 @@ class _Edges:
     edges: tuple[float, ...]
     discrete: bool
     span: tuple[float, float] | None
+    ruler: Ruler | None
 
     @classmethod
     def of(cls, sample: np.ndarray) -> _Edges:
         distinct = np.unique(sample).size
         discrete = distinct <= FINE_BINS or distinct <= min(FEW_VALUES, sample.size // RARE)
         low, high = np.quantile(sample, [0.001, 0.999]) if sample.size else (0.0, 0.0)
-        return cls(edges_of(sample), discrete, (float(low), float(high)) if sample.size else None)
+        edges = edges_of(sample)
+        return cls(edges, discrete, (float(low), float(high)) if sample.size else None, ruler_of(sample, edges))
 
 
-def _categories(
-    table: ir.Table, grids: Sequence[ColumnGrid], columns: int, attributes: set[str]
-) -> list[tuple[str, ...]]:
-    """Categories of each grid, sorted; the first `columns` are columns, the others attributes of groupings.
+def ruler_of(ordered: np.ndarray, edges: Sequence[float]) -> Ruler | None:
+    """Where the rows of each bin stand; None where the clamped values are all one, or fewer than `2 * RARE`."""
+    beyond = max(math.ceil(ordered.size * TAIL), RARE)
+    if ordered.size < 2 * beyond:
+        return None
+    low, high = float(ordered[beyond - 1]), float(ordered[-beyond])
+    # In units of the larger end: squares and sums of very large numbers are infinite.
+    unit = max(abs(low), abs(high)) or 1.0
+    clamped = ordered.clip(low, high) / unit
+    deviation = float(np.std(clamped)) * unit
+    if not (0 < deviation < math.inf and math.isfinite(high - low)):
+        return None
+    parts = np.split(clamped, np.searchsorted(ordered, edges, side="right"))
+    # A bin that holds nothing of the reference stands where it touches its neighbour below, the first at its edge.
+    empty = np.clip([edges[0], *edges], low, high) / unit
+    points = [_mean(part) if part.size else float(end) for part, end in zip(parts, empty, strict=True)]
+    blur = sum(float(np.abs(part - point).sum()) for part, point in zip(parts, points, strict=True)) / ordered.size
+    return Ruler(low, high, tuple(point * unit for point in points), deviation, blur * unit)
+
+
+def _mean(ordered: np.ndarray) -> float:
+    """The mean, never outside of what is averaged: of one value repeated it is that value."""
+    return float(np.clip(ordered.mean(), ordered[0], ordered[-1]))
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The categories of one column that have bins of their own, and how many rows it took."""
+
+    names: tuple[str, ...]
+    kept_from: int
+
+
+def _categories(table: ir.Table, grids: Sequence[ColumnGrid], columns: int, attributes: set[str]) -> list[_Kept]:
+    """Categories of each grid, sorted by name; the first `columns` are columns, the others attributes of groupings.
 
     Values of attributes are kept however rare they are, because every declared group has to be listed.
     """
-    found: list[tuple[str, ...]] = []
+    found: list[_Kept] = []
     for start in range(0, len(grids), tally.AT_ONCE):
         some = grids[start : start + tally.AT_ONCE]
         counted = tally.tally(table, [word_of(table, grid) for grid in some], [])
@@ -182,11 +222,14 @@ def _categories(
         enough = (counted.n >= RARE) | counted.part.isin(always) if always else counted.n >= RARE
         frequent = counted.filter(counted.word.notnull(), enough)
         order = ibis.window(group_by="part", order_by=[ibis.desc("n"), "word"])
-        ranked = frequent.mutate(place=ibis.row_number().over(order)).filter(ibis._.place < MAX_CATEGORIES)
-        rows = ranked.select("part", "word", "place").to_pyarrow().to_pylist()
-        for i in range(len(some)):
+        ranked = frequent.mutate(place=ibis.row_number().over(order)).filter(ibis._.place <= MAX_CATEGORIES)
+        rows = ranked.select("part", "word", "place", "n").to_pyarrow().to_pylist()
+        for i, grid in enumerate(some):
             most = MAX_CATEGORIES if start + i < columns else MAX_GROUPS
-            found.append(tuple(sorted(r["word"] for r in rows if r["part"] == i and r["place"] < most)))
+            mine = sorted((r for r in rows if r["part"] == i), key=lambda r: r["place"])
+            kept = mine[:most]
+            least = kept[-1]["n"] if len(mine) > most else 1 if grid.name in attributes else RARE
+            found.append(_Kept(tuple(sorted(r["word"] for r in kept)), int(least)))
     return found
 
 

@@ -27,10 +27,36 @@ ERROR_BINS = 256
 OTHER, MISSING = "(other)", "(missing)"
 # Stands for the baseline where groups are compared with whichever fares best.
 MOST_FAVOURED = "(most favoured)"
+# Where the count of `(other)` stands among those of a categorical column.
+OTHER_CODE = -2
 
 # What of a column is counted: its values, the hour of the week of a time, the length or the kinds of characters
 # of free text.
 View = Literal["value", "week", "length", "characters"]
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """Where on the number line the rows of each bin stand: what a distance along it needs and counts do not tell.
+
+    Attributes
+    ----------
+    low, high : float
+        0.1 and 99.9 % quantiles of the reference, at least `RARE` rows lying at or beyond each. Rows are clamped to
+        them, so that no single value decides a distance.
+    points : tuple of float
+        Mean of the reference's clamped rows in each bin; where a bin holds one value, that value.
+    deviation : float
+        Standard deviation of the clamped reference, > 0.
+    blur : float
+        Mean distance of the clamped reference's rows from their points; 0 where each bin holds one value.
+    """
+
+    low: float
+    high: float
+    points: tuple[float, ...]
+    deviation: float
+    blur: float
 
 
 @dataclass(frozen=True)
@@ -40,6 +66,8 @@ class ColumnGrid:
     Numeric: bin `i` holds `edges[i-1] < x <= edges[i]`, the first and last bins are open; then follow counts of
     NULL, NaN, +inf and -inf. Categorical: one bin per category, then `(other)` and `(missing)`. A discrete column
     is a numeric one whose values repeat, in the reference, so much that each is counted before it is put in a bin.
+    `ruler` is None where the reference does not vary, or is too small to say. `kept_from` is the number of rows of
+    the reference that a category needed to be kept; 0 where that is not known.
     """
 
     name: str
@@ -47,6 +75,8 @@ class ColumnGrid:
     categories: tuple[str, ...] = ()
     view: View = "value"
     discrete: bool = False
+    ruler: Ruler | None = None
+    kept_from: int = 0
 
     @property
     def source(self) -> str:
@@ -203,10 +233,7 @@ def grid_of(plain: dict[str, Any]) -> Grid:
     """The grid that `as_dict` wrote."""
     score, regression = plain["score"], plain.get("regression")
     return Grid(
-        columns=tuple(
-            ColumnGrid(c["name"], tuple(map(float, c["edges"])), tuple(c["categories"]), c["view"], c["discrete"])
-            for c in plain["columns"]
-        ),
+        columns=tuple(map(_column, plain["columns"])),
         score=_score_grid_of(score) if score else None,
         groupings=tuple(
             GroupGrid(tuple(g["by"]), tuple(tuple(item) for item in g["categories"])) for g in plain["groupings"]
@@ -235,6 +262,17 @@ def _score_grid_of(plain: dict[str, Any]) -> ScoreGrid:
 def rounded_up(value: float) -> float:
     """The smallest number of three significant digits that is not below `value` > 0: any engine reads it exactly."""
     return float(decimal.Context(prec=3, rounding=decimal.ROUND_CEILING).create_decimal(repr(float(value))))
+
+
+def _column(plain: dict[str, Any]) -> ColumnGrid:
+    edges, categories = tuple(map(float, plain["edges"])), tuple(plain["categories"])
+    ruler = _ruler(plain["ruler"]) if plain["ruler"] else None
+    return ColumnGrid(plain["name"], edges, categories, plain["view"], plain["discrete"], ruler, plain["kept_from"])
+
+
+def _ruler(plain: dict[str, Any]) -> Ruler:
+    low, high, deviation, blur = (float(plain[key]) for key in ("low", "high", "deviation", "blur"))
+    return Ruler(low, high, tuple(map(float, plain["points"])), deviation, blur)
 
 
 def edge_above(value: float) -> float:

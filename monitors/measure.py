@@ -8,20 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from governance.records import Measurement
-from monitors import distinct, drift, estimation, fairness, group_errors, performance, regression, suppression
+from monitors import column_drift, distinct, estimation, fairness, group_errors, performance, regression, suppression
 from monitors.levels import EVERY, Contrast, Levels
-from monitors.profile import Counts, Profile
+from monitors.profile import Profile
 from monitors.reliance import Reliance, weighted_drift
-from monitors.uncertainty import mean_design_effect
 
-_FITTED = f"noise floor and bounds from χ² fitted to ≥{drift.MIN_REPLICATES} replicates"
-_UNITS = {
-    "psi": "nats",
-    "jensen_shannon": "distance",
-    "ks": "share",
-    "null_share": "share",
-    "distinct_values": "values",
-}
+_UNITS = {"null_share": "share", "distinct_values": "values"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +75,7 @@ def measure(
     if reference is not None:
         rng = np.random.default_rng(int(seed[:16], 16))
         for column in current.grid.columns:
-            found += list(_drift(column.name, current, reference, levels, rng, reference))
+            found += list(column_drift.measurements(column.name, current, reference, levels, rng))
         for compared in earlier:
             found += list(_against(compared, current, reference, levels, seed))
         if reliance is not None:
@@ -109,7 +101,7 @@ def _against(
                 metric,
                 None,
                 0,
-                _UNITS.get(metric, "share"),
+                column_drift.UNITS.get(metric, "share"),
                 "",
                 column=where or None,
                 alpha=asked.alpha(metric, where),
@@ -122,7 +114,7 @@ def _against(
         if where == EVERY:
             found = _overall(current, compared.profile, asked)
         else:
-            found = _drift(where, current, compared.profile, asked, rng, reference)
+            found = column_drift.measurements(where, current, compared.profile, asked, rng, reference)
         missing = {metric for metric, place in wanted if place == where}
         while missing and (item := next(found, None)):
             if item.metric in missing:
@@ -156,58 +148,6 @@ def _distinct(current: Profile, name: str) -> Measurement:
     return Measurement("distinct_values", value, int(current.columns[name].sum()), "values", method, column=name)
 
 
-def _drift(
-    name: str, current: Profile, reference: Profile, levels: Levels, rng: np.random.Generator, frozen: Profile
-) -> Iterator[Measurement]:
-    """Distances of one column from `reference`, in bins joined by the shares of the `frozen` one."""
-    grid, before, now = current.grid[name], reference.columns[name], current.columns[name]
-    for side, profile in (("batch", current), ("reference", reference)):
-        if not profile.columns[name].sum():
-            side = f"outcomes of the {side}" if name in profile.grid.outcome_columns else side
-            for metric in ("psi", "jensen_shannon", *(("ks",) if grid.is_numeric else ())):
-                yield _unmeasured(metric, name, side, _is_absent(profile, name))
-            return
-    bins = drift.bins_for_shares(grid, frozen.columns[name])
-    old, new = drift.shares_of(before, bins), drift.shares_of(now, bins)
-    used = (old + new) > 0
-    old, new = old[used], new[used]
-    effect = _effect(name, current, reference)
-    dependent = performance.worth(effect)
-    alphas = {metric: levels.alpha(metric, name) for metric in ("psi", "jensen_shannon")}
-    dealt = drift.deal(old, new, min(alphas.values()), rng)
-    for metric, unit, method in (
-        ("psi", "nats", f"{old.size} bins, pseudocount {drift.PSEUDOCOUNT}; {_FITTED}{dependent}"),
-        ("jensen_shannon", "distance", f"{old.size} bins, base 2; {_FITTED}{dependent}"),
-    ):
-        function = drift.psi if metric == "psi" else drift.jensen_shannon
-        distance = drift.quadratic_distance(
-            function, dealt, alphas[metric], root=metric == "jensen_shannon", effect=effect
-        )
-        yield _as_measurement(metric, name, distance, old, new, unit, method, alphas[metric])
-    if grid.is_numeric:
-        yield _ks(name, before[:-4], now[:-4], levels.alpha("ks", name), rng, effect)
-
-
-def _effect(name: str, current: Profile, reference: Profile) -> float:
-    """How many rows of entities are worth one, over both sides: the larger sample says less about the distance."""
-    effects, rows = [], []
-    for side in (reference, current):
-        counts = side.clusters.columns.get(name) if side.clusters else None
-        effects.append(1.0 if counts is None else mean_design_effect(counts))
-        rows.append(float(side.columns[name].sum()))
-    return (effects[0] / rows[0] + effects[1] / rows[1]) / (1 / rows[0] + 1 / rows[1])
-
-
-def _ks(name: str, before: Counts, now: Counts, alpha: float, rng: np.random.Generator, effect: float) -> Measurement:
-    if not before.sum() or not now.sum():
-        side = "batch" if not now.sum() else "reference"
-        return Measurement("ks", None, 0, "share", "", column=name, reason=f"undefined (0 finite values in the {side})")
-    distance = drift.gap_distance(before, now, alpha, rng, effect=effect)
-    largest = before.max() / before.sum()
-    method = f"{before.size} bins, within {largest:.3g} of the exact one; DKW bounds{performance.worth(effect)}"
-    return _as_measurement("ks", name, distance, before, now, "share", method, alpha)
-
-
 def _is_absent(profile: Profile, name: str) -> bool:
     """Whether rows came, but not this column: what is there but NULL is counted, unless it waits for an outcome."""
     return profile.rows > 0 and not profile.columns[name].sum() and name not in profile.grid.outcome_columns
@@ -216,27 +156,3 @@ def _is_absent(profile: Profile, name: str) -> bool:
 def _unmeasured(metric: str, name: str, side: str, absent: bool) -> Measurement:
     reason = f"the column is not in the {side}" if absent else f"undefined (0 rows in the {side})"
     return Measurement(metric, None, 0, _UNITS[metric], "", column=name, reason=reason, broken=absent)
-
-
-def _as_measurement(
-    metric: str,
-    column: str,
-    distance: drift.Distance,
-    before: Counts,
-    now: Counts,
-    unit: str,
-    method: str,
-    alpha: float,
-) -> Measurement:
-    return Measurement(
-        metric,
-        distance.value,
-        int(min(before.sum(), now.sum())),
-        unit,
-        method,
-        column=column,
-        low=distance.low,
-        high=distance.high,
-        alpha=alpha,
-        noise_floor=distance.noise_floor,
-    )

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitors.bin_names import score_name
-from monitors.drift import equal_shares
 from monitors.grid import COARSE_BINS, GroupGrid
 from monitors.levels import Contrast
 from monitors.profile import Counts, Profile
+from monitors.share_bins import equal_shares
 
 SCORE = "score bins"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from governance.records import Measurement
-from monitors.drift import PSEUDOCOUNT
+from monitors.distances import PSEUDOCOUNT
 from monitors.first_look import ALPHA, BLIND, ColumnLook, Grouping, GroupLook, Inspection, RateLook, State, is_apart
 from monitors.grid import RARE
 from reports import inspection_words as words

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from governance.declarations import Declaration, load, load_all, systems_folder
 from governance.faults import DeclarationFaults, Fault
 from governance.metrics import METRICS, Metric
-from governance.system import Sources
+from governance.system import Kind, Sources, values_of
 from tests.governance.conftest import Declared, declare
 
 SHIPPED = Path(__file__).parents[2] / "data" / "systems"
@@ -778,3 +778,43 @@ def test_the_sources_shown_in_the_docs_are_sound():
         {part: {**source, "provenance": provenance} for part, source in yaml.safe_load(shown).items()}
     )
     assert {found.production.kind, found.reference.kind, found.training.kind, found.outcomes.kind} == {"file", "table"}
+
+
+UNSUITED = {
+    "categories along a line": (
+        "wasserstein",
+        "region",
+        "categorical",
+        "psi, jensen_shannon, total_variation, chi_square",
+    ),
+    "a gap of categories": ("ks", "region", "categorical", "psi, jensen_shannon, total_variation, chi_square"),
+    "numbers by category": ("total_variation", "income", "numeric", "psi, jensen_shannon, ks, wasserstein"),
+    "a test of numbers by category": ("chi_square", "income", "numeric", "psi, jensen_shannon, ks, wasserstein"),
+}
+
+
+@pytest.mark.parametrize(("metric", "column", "values", "others"), UNSUITED.values(), ids=UNSUITED)
+def test_a_distance_that_does_not_suit_its_column_is_a_fault(
+    declared: Declared, metric: str, column: str, values: str, others: str
+):
+    declared.edit(ASSESSMENT, "metric: psi\n    columns: [income]", f"metric: {metric}\n    columns: [{column}]")
+    (fault,) = faults_of(declared)
+    said = f"criteria.income_is_stable.metric: {metric!r} cannot be measured of {column!r}, which is {values}; {others} can."
+    assert fault.what == said
+
+
+@pytest.mark.parametrize(("metric", "column"), [("wasserstein", "income"), ("total_variation", "region")])
+def test_a_distance_that_suits_its_column_is_taken(declared: Declared, metric: str, column: str):
+    declared.edit(ASSESSMENT, "metric: psi\n    columns: [income]", f"metric: {metric}\n    columns: [{column}]")
+    assert load(declared.folder).assessment.criteria[0].metric == metric
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("text", {"x (length)": "numeric", "x (characters)": "categorical"}),
+        ("timestamp", {"x (week)": "categorical"}),
+    ],
+)
+def test_views_are_numbers_or_categories(kind: Kind, expected: dict[str, str]):
+    assert values_of("x", kind) == expected

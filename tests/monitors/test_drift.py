@@ -9,26 +9,39 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from monitors.drift import (
-    COARSE_BINS,
-    bins_for_shares,
-    deal,
-    gap_distance,
+from monitors.distances import (
+    chi_square,
     jensen_shannon,
     kolmogorov_smirnov,
     psi,
+    psi_variance,
+    total_variation,
+    wasserstein,
+)
+from monitors.drift import (
+    gap_replicates,
+    ks_distance,
     quadratic_distance,
-    shares_of,
+    variation_distance,
+    wasserstein_distance,
 )
 from monitors.freezing import freeze
-from monitors.grid import ColumnGrid
+from monitors.grid import COARSE_BINS, ColumnGrid
+from monitors.noise import deal
 from monitors.profiling import profile
+from monitors.share_bins import bins_for_shares, shares_of
 
 counts = st.lists(st.integers(0, 5_000), min_size=2, max_size=30)
 pairs = counts.flatmap(
     lambda one: st.tuples(st.just(one), st.lists(st.integers(0, 5_000), min_size=len(one), max_size=len(one)))
 )
-DISTANCES = {"psi": psi, "jensen_shannon": jensen_shannon, "kolmogorov_smirnov": kolmogorov_smirnov}
+BY_SHARES = {
+    "psi": psi,
+    "jensen_shannon": jensen_shannon,
+    "total_variation": total_variation,
+    "chi_square": chi_square,
+}
+DISTANCES = BY_SHARES | {"kolmogorov_smirnov": kolmogorov_smirnov}
 
 
 @given(pair=pairs, pseudocount=st.floats(0.01, 5))
@@ -58,7 +71,7 @@ def test_a_distance_is_symmetric_zero_on_itself_and_blind_to_scale(measure: Any,
         assert measure(one, two) <= 1 + 1e-12
 
 
-@pytest.mark.parametrize("measure", [psi, jensen_shannon], ids=["psi", "jensen_shannon"])
+@pytest.mark.parametrize("measure", BY_SHARES.values(), ids=BY_SHARES)
 @given(pair=pairs, seed=st.integers(0, 2**32 - 1))
 def test_the_order_of_categories_does_not_matter(measure: Any, pair: Any, seed: int) -> None:
     one, two = map(np.array, pair)
@@ -68,8 +81,9 @@ def test_the_order_of_categories_does_not_matter(measure: Any, pair: Any, seed: 
 
 
 def test_nothing_in_common_is_distance_one() -> None:
-    assert jensen_shannon(np.array([5, 0]), np.array([0, 7])) == 1.0
-    assert kolmogorov_smirnov(np.array([5, 0]), np.array([0, 7])) == 1.0
+    for measure in (jensen_shannon, total_variation, chi_square, kolmogorov_smirnov):
+        assert measure(np.array([5, 0]), np.array([0, 7])) == 1.0
+    assert np.isfinite(psi(np.array([5, 0]), np.array([0, 7])))
 
 
 def test_psi_of_two_bins_is_what_hand_and_paper_give() -> None:
@@ -132,8 +146,14 @@ def zipf(categories: int) -> np.ndarray:
 
 def distance(measure: Any, one: np.ndarray, two: np.ndarray, alpha: float, seed: int) -> Any:
     used = (one + two) > 0
-    rng = np.random.default_rng(seed)
-    return quadratic_distance(measure, deal(one[used], two[used], alpha, rng), alpha, root=measure is jensen_shannon)
+    dealt = deal(one[used], two[used], np.random.default_rng(seed))
+    if measure is total_variation:
+        return variation_distance(dealt, alpha)
+    return quadratic_distance(measure, dealt, alpha, root=measure is not psi)
+
+
+def gap_distance(one: np.ndarray, two: np.ndarray, alpha: float, rng: np.random.Generator) -> Any:
+    return ks_distance(one, two, gap_replicates(one, two, rng), alpha)
 
 
 NULL_CELLS = {
@@ -141,12 +161,12 @@ NULL_CELLS = {
     "50 and 50 rows, 50 categories": (50, 50, np.full(50, 0.02), 60),
     "50 and 50 rows, 50 uneven categories": (50, 50, zipf(50), 60),
     "20,000 and 200 rows, 20 uneven categories": (20_000, 200, zipf(20), 50),
-    "1,000 and 1,000 rows, 1,000 categories": (1_000, 1_000, np.full(1_000, 0.001), 4),
+    "1,000 and 1,000 rows, 1,000 categories": (1_000, 1_000, np.full(1_000, 0.001), 3),
     "1,000,000 and 1,000,000 rows, 16 bins": (1_000_000, 1_000_000, np.full(16, 1 / 16), 40),
 }
 
 
-@pytest.mark.parametrize("measure", [psi, jensen_shannon], ids=["psi", "jensen_shannon"])
+@pytest.mark.parametrize("measure", BY_SHARES.values(), ids=BY_SHARES)
 @pytest.mark.parametrize("n, m, shares, runs", NULL_CELLS.values(), ids=NULL_CELLS)
 def test_when_nothing_changed_the_lower_bound_is_zero_as_often_as_promised(
     measure: Any, n: int, m: int, shares: np.ndarray, runs: int
@@ -226,3 +246,84 @@ def test_one_bin_is_no_distance_and_no_nan() -> None:
     found = distance(psi, np.array([50]), np.array([70]), 0.05, 0)
     assert (found.value, found.low, found.noise_floor) == (0, 0, 0)
     assert np.isfinite(found.high)
+
+
+MOVED: dict[str, tuple[list[float], list[float]]] = {
+    "a third moved": ([0.5, 0.3, 0.2], [0.4, 0.3, 0.3]),
+    "turned round": ([0.5, 0.45, 0.05], [0.05, 0.45, 0.5]),
+    "one of ten doubled": ([0.1] * 10, [0.2] + [0.8 / 9] * 9),
+    "a rare one grew": ([0.02, 0.49, 0.49], [0.2, 0.4, 0.4]),
+}
+
+
+@pytest.mark.parametrize("n, m", [(200, 200), (2_000, 500)], ids=str)
+@pytest.mark.parametrize("shares, later", MOVED.values(), ids=MOVED)
+def test_bounds_cover_a_truth_away_from_zero_as_often_as_promised(
+    shares: list[float], later: list[float], n: int, m: int
+) -> None:
+    p, q, rng, runs, alpha = np.array(shares), np.array(later), np.random.default_rng(35), 120, 0.05
+    truths = {name: float(measure(p, q)) for name, measure in BY_SHARES.items() if measure is not psi}
+    truths["psi"] = float(stats.entropy(p, q) + stats.entropy(q, p))
+    below, above = dict.fromkeys(BY_SHARES, 0), dict.fromkeys(BY_SHARES, 0)
+    for seed in range(runs):
+        one, two = rng.multinomial(n, p), rng.multinomial(m, q)
+        for name, measure in BY_SHARES.items():
+            found = distance(measure, one, two, alpha, seed)
+            assert found.low <= found.value <= found.high
+            below[name] += found.low > truths[name]
+            above[name] += found.high < truths[name]
+    for name in BY_SHARES:
+        assert stats.binomtest(below[name], runs, alpha, alternative="greater").pvalue > 0.005, (name, below)
+        assert stats.binomtest(above[name], runs, alpha, alternative="greater").pvalue > 0.005, (name, above)
+
+
+def test_psi_far_from_zero_has_the_bounds_of_its_own_variance() -> None:
+    """That of 20,000 drawn samples, which the law fitted where nothing changed has too small."""
+    rng, n, z = np.random.default_rng(38), 5_000, stats.norm.isf(0.05)
+    p, q = (np.array(side) for side in MOVED["turned round"])
+    drawn = psi(rng.multinomial(n, p, size=20_000), rng.multinomial(n, q, size=20_000))
+    one, two = (n * p).astype(int), (n * q).astype(int)
+    assert psi_variance(one, two) == pytest.approx(drawn.var(), rel=0.05)
+    found = distance(psi, one, two, 0.05, 1)
+    for half in (found.high - found.value, found.value - found.low):
+        assert half == pytest.approx(z * drawn.std(), rel=0.05)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.001])
+@pytest.mark.parametrize("shift", [0.1, 0.3, 1.0], ids=lambda x: f"{x} sd")
+@pytest.mark.parametrize("n, m", [(200, 200), (1_000, 1_000), (10_000, 300)], ids=str)
+def test_wasserstein_covers_the_shift_of_a_normal_law(n: int, m: int, shift: float, alpha: float) -> None:
+    """Between -3 and 3 standard deviations; the truth is the area between two normal distribution functions."""
+    rng, runs = np.random.default_rng(36), 300
+    edges = np.linspace(-3, 3, 121)
+    points = np.r_[-3, (edges[1:] + edges[:-1]) / 2, 3]
+    p, q = (np.diff(np.r_[0, stats.norm.cdf(edges, loc), 1]) for loc in (0, shift))
+    truth = float(wasserstein(p, q, points))
+    fine = np.linspace(-3, 3, 60_001)
+    assert truth == pytest.approx(
+        float(np.trapezoid(np.abs(stats.norm.cdf(fine) - stats.norm.cdf(fine, shift)), fine)), rel=1e-3
+    )
+    replicates = gap_replicates(rng.multinomial(10_000, p), rng.multinomial(10_000, p), rng)
+    found = [
+        wasserstein_distance(rng.multinomial(n, p), rng.multinomial(m, q), points, replicates, alpha)
+        for _ in range(runs)
+    ]
+    for misses in (sum(d.low > truth for d in found), sum(d.high < truth for d in found)):
+        assert stats.binomtest(misses, runs, alpha, alternative="greater").pvalue > 0.005
+    if (shift, n) == (1.0, 1_000):
+        assert np.mean([d.low for d in found]) > 0.8 * truth, "and are not idle"
+
+
+def test_an_effect_far_below_any_limit_is_seen_in_ten_million_rows_and_is_no_breach() -> None:
+    """A shift by 0.01 standard deviations: KS rejects at p < 1e-50, and every distance is far below 0.1."""
+    edges, n = stats.norm.ppf(np.linspace(0, 1, 257)), 10_000_000
+    rng, shares = np.random.default_rng(37), [np.diff(stats.norm.cdf(edges, shift)) for shift in (0.0, 0.01)]
+    before, now = (rng.multinomial(n, share) for share in shares)
+    gaps, points = gap_replicates(before, now, rng), (edges[1:] + edges[:-1]).clip(-6, 6) / 2
+    coarse = [side.reshape(16, 16).sum(axis=1) for side in (before, now)]
+    assert stats.kstwobign.sf(kolmogorov_smirnov(before, now) * np.sqrt(n / 2)) < 1e-50
+    found = [distance(measure, *coarse, 0.05, 1) for measure in BY_SHARES.values()]
+    found += [ks_distance(before, now, gaps, 0.05), wasserstein_distance(before, now, points, gaps, 0.05)]
+    for d in found:
+        assert 0 < d.low <= d.value <= d.high < 0.02
+        assert d.noise_floor < 0.002

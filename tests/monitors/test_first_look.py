@@ -12,7 +12,8 @@ import pytest
 from scipy import stats
 
 from governance.records import Measurement
-from monitors import drift
+from monitors.distances import psi
+from monitors.drift import quadratic_distance
 from monitors.facts import ColumnFacts, common_values, facts_of, out_of_range, repeated_rows, shared_rows
 from monitors.first_look import (
     BLIND,
@@ -32,6 +33,7 @@ from monitors.freezing import freeze
 from monitors.grid import ColumnGrid, Grid
 from monitors.kinds import Kind, kind_of
 from monitors.levels import Contrast
+from monitors.noise import deal
 from monitors.outcome_values import NotBinary, binary_of
 from monitors.picture import has_few_values, median_of, picture_of
 from monitors.profile import Profile
@@ -83,7 +85,7 @@ def test_two_samples_of_one_law_are_within_noise_in_at_least_95_of_100_runs() ->
         for column in range(columns):
             law = laws[column % len(laws)]
             before, now = rng.multinomial(n, law), rng.multinomial(m, law)
-            found = drift.quadratic_distance(drift.psi, drift.deal(before, now, 0.05 / columns, rng), 0.05 / columns)
+            found = quadratic_distance(psi, deal(before, now, rng), 0.05 / columns)
             words.append(state_of(distance(found.value, found.low, found.noise_floor))[0])
         failed += State.MOVED in words
     assert failed <= 0.05 * runs

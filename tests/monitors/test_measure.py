@@ -6,27 +6,32 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
 
 from governance.records import Measurement, Outcome
+from monitors.column_drift import measurements
+from monitors.distances import psi
 from monitors.freezing import freeze
 from monitors.judge import Labels, judge_all
 from monitors.levels import Contrast, Levels, levels_of
 from monitors.measure import measure
 from monitors.profiling import profile
+from monitors.share_bins import bins_for_shares, shares_of
 
 SEED = "0123456789abcdef" * 4
 NORMAL = np.random.default_rng(60).normal(size=20_000)
-DRIFT = ("psi", "jensen_shannon", "ks")
+DRIFT = ("psi", "jensen_shannon", "ks", "wasserstein")
+OF_CATEGORIES = ("psi", "jensen_shannon", "total_variation", "chi_square")
 
 
 @pytest.fixture(scope="module")
 def drift_of(table_of: Any, shape: Any, criterion: Any) -> Any:
-    """Measurements and outcomes of one column `x`, with limits of 0.1 on PSI, Jensen-Shannon and KS."""
+    """Measurements and outcomes of one column `x`, with a limit of 0.1 on every distance that suits it."""
 
     def run(reference: Any, batch: Any, kind: str = "numeric") -> tuple[dict[str, Measurement], dict[str, Outcome]]:
         criteria = [
             criterion(id=metric, metric=metric, columns=("x",), limit=0.1)
-            for metric in (DRIFT if kind == "numeric" else DRIFT[:2])
+            for metric in (DRIFT if kind == "numeric" else OF_CATEGORIES)
         ]
         grid = freeze(table_of({"x": reference}), shape(**{kind: ("x",)}))
         before, now = (
@@ -77,7 +82,8 @@ def test_sixty_per_cent_nulls_are_a_drift(kind: str, drift_of: Any) -> None:
     missing = np.arange(5_000) % 5 < 3
     found, verdicts = drift_of(values, pa.array(values, mask=missing), kind)
     assert found["null_share"].value == 0.6
-    assert verdicts["psi"] == verdicts["jensen_shannon"] == Outcome.BREACH
+    blind = {"ks", "wasserstein"}
+    assert {metric for metric, outcome in verdicts.items() if outcome is Outcome.BREACH} == set(verdicts) - blind
 
 
 def test_nan_counts_as_missing_too(drift_of: Any) -> None:
@@ -89,7 +95,7 @@ def test_nan_counts_as_missing_too(drift_of: Any) -> None:
 def test_where_noise_alone_passes_the_limit_nothing_is_concluded(drift_of: Any) -> None:
     rng = np.random.default_rng(65)
     found, verdicts = drift_of(rng.normal(size=50), rng.normal(size=50))
-    assert found["psi"].noise_floor > 0.1 and found["ks"].noise_floor > 0.1
+    assert all(found[metric].noise_floor > 0.1 for metric in DRIFT)
     assert verdicts == only(Outcome.INCONCLUSIVE)
 
 
@@ -103,11 +109,13 @@ CONSTANTS = {"the same": (5.0, Outcome.CONFORMING), "risen": (6.0, Outcome.BREAC
 
 @pytest.mark.parametrize("later, expected", CONSTANTS.values(), ids=CONSTANTS)
 def test_a_constant_column_is_seen_to_move(later: float, expected: Outcome, drift_of: Any) -> None:
-    assert drift_of([5.0] * 1_000, [later] * 1_000)[1] == only(expected)
+    found, verdicts = drift_of([5.0] * 1_000, [later] * 1_000)
+    assert verdicts == only(expected) | {"wasserstein": Outcome.INCONCLUSIVE}
+    assert "the reference does not vary" in found["wasserstein"].reason
 
 
 @pytest.mark.parametrize(
-    "kind, metrics", [("numeric", DRIFT), ("categorical", DRIFT[:2])], ids=["numeric", "categorical"]
+    "kind, metrics", [("numeric", DRIFT), ("categorical", OF_CATEGORIES)], ids=["numeric", "categorical"]
 )
 def test_a_column_that_is_not_in_the_batch_is_not_evaluated_and_says_so(kind: str, metrics: Any, drift_of: Any) -> None:
     found, verdicts = drift_of([1.0, 2.0] * 50, None, kind)
@@ -125,17 +133,63 @@ def test_a_batch_without_rows_is_inconclusive_not_broken(drift_of: Any) -> None:
 
 
 @pytest.mark.parametrize("empty", ["batch", "reference"])
-def test_a_column_that_became_all_null_is_a_breach_with_undefined_ks(empty: str, drift_of: Any) -> None:
+def test_a_column_that_became_all_null_is_a_breach_with_undefined_gaps(empty: str, drift_of: Any) -> None:
     values, nulls = pa.array([1.0, 2.0] * 500), pa.array([None] * 1_000, pa.float64())
     found, verdicts = drift_of(*((values, nulls) if empty == "batch" else (nulls, values)))
-    assert verdicts == {"psi": Outcome.BREACH, "jensen_shannon": Outcome.BREACH, "ks": Outcome.INCONCLUSIVE}
-    assert found["ks"].reason == f"undefined (0 finite values in the {empty})"
+    assert verdicts == only(Outcome.INCONCLUSIVE) | {"psi": Outcome.BREACH, "jensen_shannon": Outcome.BREACH}
+    for metric in ("ks", "wasserstein"):
+        assert found[metric].reason == f"undefined (0 finite values in the {empty})"
 
 
 def test_drift_rests_on_the_smaller_of_the_two_sides(drift_of: Any) -> None:
     values = [1.0, 2.0] * 50
-    assert [drift_of(values * 3, values)[0][m].n for m in DRIFT] == [100] * 3
-    assert [drift_of(values, values * 3)[0][m].n for m in DRIFT] == [100] * 3
+    assert [drift_of(values * 3, values)[0][m].n for m in DRIFT] == [100] * 4
+    assert [drift_of(values, values * 3)[0][m].n for m in DRIFT] == [100] * 4
+
+
+def test_a_batch_that_has_nothing_in_common_with_the_reference_is_as_far_away_as_can_be(drift_of: Any) -> None:
+    found, verdicts = drift_of(NORMAL, NORMAL + 100)
+    assert verdicts == only(Outcome.BREACH)
+    # All rows fall in the last bin, which holds 1/16 of the reference: for KS 1/256.
+    assert found["jensen_shannon"].value > 0.9 and found["ks"].value > 0.99
+    assert math.isfinite(found["psi"].value) and math.isfinite(found["psi"].high)
+    assert 2.5 < found["wasserstein"].value < 3.5, "clamped: about as many standard deviations as the range has above"
+    found, verdicts = drift_of(["a", "b"] * 500, ["c", "d"] * 500, "categorical")
+    assert set(verdicts.values()) == {Outcome.BREACH}
+    assert [found[metric].value for metric in OF_CATEGORIES[1:]] == [1.0, 1.0, 1.0]
+
+
+def test_empty_bins_are_counted_in_the_method(drift_of: Any) -> None:
+    found, _ = drift_of(["a", "b", "c"] * 200, ["a", "b", "new"] * 200, "categorical")
+    assert found["psi"].method.startswith("4 bins (1 empty in the reference, 1 empty in the batch), pseudocount 0.5;")
+    assert "empty" not in drift_of(["a", "b"] * 200, ["a", "b"] * 200, "categorical")[0]["psi"].method
+
+
+def test_the_p_value_of_chi_square_is_told_and_is_scipys(drift_of: Any) -> None:
+    one, two = ["a"] * 300 + ["b"] * 200 + ["c"] * 100, ["a"] * 270 + ["b"] * 220 + ["c"] * 110
+    found, verdicts = drift_of(one, two, "categorical")
+    expected = stats.chi2_contingency([[300, 200, 100], [270, 220, 110]], correction=False)
+    said = f"χ² = {expected.statistic:.6g} on 2 degrees of freedom, p = {expected.pvalue:.3g};"
+    assert said in found["chi_square"].method and verdicts["chi_square"] != Outcome.BREACH
+
+
+@pytest.mark.parametrize("rows", [15, 19])
+def test_a_reference_of_a_few_rows_has_no_wasserstein_distance(rows: int, drift_of: Any) -> None:
+    found, verdicts = drift_of(np.arange(float(rows)), np.arange(50.0))
+    assert found["wasserstein"].value is None and verdicts["wasserstein"] == Outcome.INCONCLUSIVE
+
+
+def test_earlier_batches_are_compared_in_the_bins_of_the_frozen_reference(table_of: Any, shape: Any) -> None:
+    rng = np.random.default_rng(67)
+    parts = [table_of({"x": rng.normal(size=400), "c": rng.integers(0, 12, 400).astype(str)}) for _ in range(3)]
+    grid = freeze(parts[0], shape(numeric=("x",), categorical=("c",)))
+    frozen, before, now = (profile(part, grid) for part in parts)
+    for name in ("x", "c"):
+        found = {m.metric: m for m in measurements(name, now, before, Levels({}), np.random.default_rng(1), frozen)}
+        bins = bins_for_shares(grid[name], frozen.columns[name])
+        old, new = (shares_of(side.columns[name], bins) for side in (before, now))
+        assert found["psi"].value == psi(old[old + new > 0], new[old + new > 0])
+        assert found["psi"].low <= found["psi"].value <= found["psi"].high
 
 
 def test_the_pseudocount_the_bins_and_the_resolution_are_stated_with_the_value(drift_of: Any) -> None:
