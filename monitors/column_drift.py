@@ -13,7 +13,7 @@ from monitors.grid import ColumnGrid
 from monitors.levels import Levels
 from monitors.noise import REPLICATES, Dealt
 from monitors.profile import Counts, Profile
-from monitors.share_bins import bins_for_shares, deal_column
+from monitors.share_bins import bins_for_shares, deal_column, shares_of
 from monitors.uncertainty import mean_design_effect
 
 UNITS = {
@@ -65,6 +65,29 @@ def measurements(
     yield from _by_shares(grid, dealt, levels, effect)
     if grid.is_numeric:
         yield from _along_the_line(grid, before[:-4], now[:-4], levels, effect, rng)
+
+
+def value_of(metric: str, grid: ColumnGrid, before: Counts, now: Counts, frozen: Counts) -> float | None:
+    """The distance alone, without bounds, as `measurements` has it; None where it is undefined.
+
+    Parameters
+    ----------
+    frozen : int array
+        The counts whose shares join the bins.
+    """
+    if metric in ("ks", "wasserstein"):
+        old, new = before[:-4], now[:-4]
+        if not old.sum() or not new.sum() or (metric == "wasserstein" and grid.ruler is None):
+            return None
+        if metric == "ks":
+            return float(distances.kolmogorov_smirnov(old, new))
+        assert grid.ruler is not None
+        return float(distances.wasserstein(old, new, np.asarray(grid.ruler.points) / grid.ruler.deviation))
+    bins = bins_for_shares(grid, frozen)
+    old, new = shares_of(before, bins), shares_of(now, bins)
+    used = (old + new) > 0
+    function = distances.total_variation if metric == "total_variation" else _BY_SHARES[metric]
+    return float(function(old[used], new[used])) if old.sum() and new.sum() else None
 
 
 def _by_shares(grid: ColumnGrid, dealt: Dealt, levels: Levels, effect: float) -> Iterator[Measurement]:

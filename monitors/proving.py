@@ -7,7 +7,7 @@ declared, the bounds in use are wider than those tried here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,10 +17,14 @@ from governance.assessment import Criterion
 from governance.metrics import METRICS
 from governance.records import Measurement, Outcome
 from monitors import states
+from monitors.column_drift import measurements, value_of
+from monitors.estimation import estimated
+from monitors.fairness import contrasts_alone
+from monitors.grid import ColumnGrid
 from monitors.judge import Labels, judge
 from monitors.laws import ColumnLaw, column_profile, cube_profile
-from monitors.levels import EVERY, Contrast, Levels, covered_by, levels_of
-from monitors.measure import measure
+from monitors.levels import Contrast, Levels, covered_by, levels_of
+from monitors.performance import overall
 from monitors.profile import Counts, Profile
 from monitors.states import CHANGES, MANY, Law, State, States
 
@@ -130,18 +134,26 @@ def prove(criterion: Criterion, trial: Trial, *, seed: str) -> Proof:
 
 def _states(criterion: Criterion, reference: Profile, contrasts: tuple[Contrast, ...]) -> States:
     about = METRICS[criterion.metric].about
+    if about != "column" and reference.grid.regression is not None:
+        return States((), ("what became of numbers is kept as sums, from which nothing can be drawn",))
     if about == "contrast":
         return states.of_contrasts(criterion, reference, contrasts)
-
-    def value(before: Law, now: Law) -> float | None:
-        """The metric in the laws themselves, of which a very large sample is as good as a copy."""
-        one, other = (_profile(law, (law.shares * MANY).round().astype(np.int64)) for law in (before, now))
-        where = other.grid.columns[0].name if about == "column" else EVERY
-        found = measure(other, one, (), Levels({}), seed="0" * 16)
-        return next(m.value for m in found if m.metric == criterion.metric and (m.column or EVERY) == where)
-
     make = states.of_columns if about == "column" else states.of_rows
-    return make(criterion, reference, value)
+    return make(criterion, reference, lambda before, now: _value(criterion.metric, before, now))
+
+
+def _value(metric: str, before: Law, now: Law) -> float | None:
+    """A metric in the laws themselves, of which a very large sample is as good as a copy."""
+    one, other = ((law.shares * MANY).round().astype(np.int64) for law in (before, now))
+    if isinstance(now, ColumnLaw):
+        return value_of(metric, now.grid, one, other, one)
+    found = _of_rows(metric, _profile(now, other), _profile(before, one), Levels({}))
+    return found.value if found else None
+
+
+def _of_rows(metric: str, current: Profile, reference: Profile, levels: Levels) -> Measurement | None:
+    measured = estimated if metric.startswith("estimated_") else overall
+    return next((m for m in measured(current, reference, levels) if m.metric == metric), None)
 
 
 def _changed(tried: _Tried, found: Sequence[State], runs: int, *, by_itself: bool) -> dict[float, Counted]:
@@ -171,16 +183,35 @@ class _Tried:
 
     def _judged(self, state: State, run: int) -> Counted:
         rows = self.trial.sizes[run % len(self.trial.sizes)]
-        before = _profile(state.reference, state.reference.draw(self.trial.reference.rows, self.rng))
-        now = _profile(state.batch, state.batch.draw(rows, self.rng))
-        outcomes = {judge(seen, self.criterion, _KNOWN).outcome for seen in self._measured(now, before, state.asked)}
+        before = state.reference.draw(self.trial.reference.rows, self.rng)
+        now = state.batch.draw(rows, self.rng)
+        outcomes = {judge(seen, self.criterion, _KNOWN).outcome for seen in self._measured(state, before, now)}
         breach = Outcome.BREACH in outcomes
         return Counted(1, int(breach), int(not breach and Outcome.INCONCLUSIVE in outcomes))
 
-    def _measured(self, current: Profile, reference: Profile, asked: Sequence[str]) -> list[Measurement]:
-        levels, seed = levels_of([self.criterion], self.contrasts), f"{int(self.rng.integers(2**62)):016x}"
-        found = measure(current, reference, self.contrasts, levels, seed=seed)
-        return [m for m in found if m.metric == self.criterion.metric and (m.column or m.segment or EVERY) in asked]
+    def _measured(self, state: State, before: Counts, now: Counts) -> Iterator[Measurement]:
+        """What a real batch with these counts would be measured as."""
+        metric, levels = self.criterion.metric, levels_of([self.criterion], self.contrasts)
+        current, reference = _profile(state.batch, now), _profile(state.reference, before)
+        if isinstance(state.batch, ColumnLaw):
+            yield self._of_column(state.batch.grid, current, reference, levels)
+        elif self.contrasts:
+            found = contrasts_alone(current, self.contrasts, levels)
+            yield from (m for m in found if m.metric == metric and m.segment in state.asked)
+        else:
+            seen = _of_rows(metric, current, reference, levels)
+            yield from [seen] if seen else ()
+
+    def _of_column(self, grid: ColumnGrid, current: Profile, reference: Profile, levels: Levels) -> Measurement:
+        """One distance; without its bounds, which cost most, where it is itself within the limit."""
+        metric, name, frozen = self.criterion.metric, grid.name, self.trial.reference
+        counts = reference.columns[name], current.columns[name], frozen.columns[name]
+        value = value_of(metric, grid, *counts)
+        if value is not None and value <= self.criterion.limit:
+            # A lower bound is never above its value.
+            return Measurement(metric, value, current.rows, "", "", column=name)
+        found = measurements(name, current, reference, levels, self.rng, frozen)
+        return next(m for m in found if m.metric == metric)
 
 
 def _profile(law: Law, counts: Counts) -> Profile:

@@ -12,7 +12,7 @@ from scipy.stats import binom, norm
 from monitors import proving
 from monitors.grid import ColumnGrid, Grid, GroupGrid
 from monitors.levels import Contrast
-from monitors.measure import measure
+from monitors.performance import overall
 from monitors.profile import Profile
 from monitors.proving import Counted, Proof, Trial, prove
 
@@ -79,11 +79,11 @@ def test_a_column_stands_at_the_limit_where_its_distance_is_the_limit(criterion:
 def test_a_measure_that_overstates_what_it_knows_is_found_out(criterion: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that are no wider than the estimate breach in half of the batches that stand at the limit."""
 
-    def sure_of_itself(*given: Any, **more: Any) -> Any:
-        return tuple(replace(m, low=m.value, high=m.value) for m in measure(*given, **more))
+    def sure_of_itself(*given: Any) -> Any:
+        return (replace(m, low=m.value, high=m.value) for m in overall(*given))
 
     asked = criterion(metric="selection_rate_change", direction="above", limit=0.05, alpha=0.1)
-    monkeypatch.setattr(proving, "measure", sure_of_itself)
+    monkeypatch.setattr(proving, "overall", sure_of_itself)
     found = prove(asked, trial(100, 1000), seed=SEED)
     assert found.exceeds(10)
     assert not prove(criterion(metric="psi", columns=("x",), limit=5.0), trial(20, 1000), seed=SEED).exceeds(1)
