@@ -24,7 +24,7 @@ def bin_names(grid: ColumnGrid, bins: np.ndarray) -> list[str]:
     Parameters
     ----------
     bins : int array of shape (grid.size,)
-        Which joined bin each count belongs to, as `drift.bins_for_shares` gives it.
+        Which joined bin each count belongs to, as `share_bins.bins_for_shares` gives it.
     """
     if not grid.is_numeric:
         taken = {OTHER, MISSING}

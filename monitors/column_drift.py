@@ -162,7 +162,8 @@ def _ruled(grid: ColumnGrid, before: Counts, now: Counts) -> str:
     points = np.asarray(ruler.points)
     farthest = np.maximum(points - np.concatenate([[ruler.low], ends]), np.concatenate([ends, [ruler.high]]) - points)
     alike = 2 * ruler.blur / ruler.deviation
-    worst = (ruler.blur + float(now @ farthest) / now.sum()) / ruler.deviation
+    # Divided first: a sum of very large numbers is infinite.
+    worst = ruler.blur / ruler.deviation + float(now @ (farthest / ruler.deviation)) / now.sum()
     within = (
         f"within {alike:.2g} of the rows' where bins fill alike" if ruler.blur else "exact on the reference's values"
     )

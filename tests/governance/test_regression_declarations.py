@@ -4,7 +4,7 @@ import pytest
 
 from governance.declarations import load
 from governance.faults import DeclarationFaults
-from governance.metrics import METRICS, fitting
+from governance.metrics import DISTANCES, METRICS, fitting
 from tests.governance.conftest import Declared
 
 SYSTEM, CONTRACT, ASSESSMENT, MODEL = "system.yaml", "contract.yaml", "impact_assessment.yaml", "model.yaml"
@@ -105,5 +105,5 @@ def test_every_metric_fits_one_task_or_all() -> None:
         for task in ("binary_classification", "regression")
     }
     assert listed["binary_classification"] | listed["regression"] == set(METRICS)
-    drift = {"psi", "jensen_shannon", "ks", "domain_classifier_auc"}
+    drift = {*DISTANCES, "domain_classifier_auc"}
     assert listed["binary_classification"] & listed["regression"] == {"label_coverage", "attribute_coverage", *drift}

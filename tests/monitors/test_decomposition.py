@@ -17,7 +17,7 @@ from scipy.special import rel_entr
 
 from governance.metrics import METRICS
 from governance.records import Measurement, Part
-from monitors import drift
+from monitors import distances
 from monitors.bin_names import bin_names, score_name
 from monitors.decomposition import DISTANCES, REST, SHOWN, decompose, distance_parts, kitagawa
 from monitors.fairness import by_group
@@ -213,7 +213,7 @@ def test_contributions_of_bins_add_up_to_the_distance_and_none_is_negative(pairs
         assert (parts >= 0).all()
         # The root in Jensen-Shannon makes 1e-8 of what doubles leave of nothing.
         assert parts.sum() == pytest.approx(0.0 if np.isnan(value) else value, abs=1e-7)
-    assert distance_parts("psi", old, new).sum() == pytest.approx(float(drift.psi(old, new)), abs=1e-12)
+    assert distance_parts("psi", old, new).sum() == pytest.approx(float(distances.psi(old, new)), abs=1e-12)
 
 
 def test_an_unknown_distance_is_refused() -> None:
@@ -397,7 +397,7 @@ def bins_of(old: dict[str, int], new: dict[str, int], metric: str = "psi") -> li
         Profile(grid, sum(side.values()), {"c": np.array([side.get(name, 0) for name in order])}, {}, {})
         for side in (old, new)
     )
-    value = {"psi": drift.psi, "jensen_shannon": drift.jensen_shannon}[metric]
+    value = {"psi": distances.psi, "jensen_shannon": distances.jensen_shannon}[metric]
     used = (before.columns["c"] + now.columns["c"]) > 0
     found = Measurement(metric, float(value(before.columns["c"][used], now.columns["c"][used])), 1, "", "", column="c")
     return list(decompose([found], now, before, []))

@@ -70,7 +70,7 @@ class Calendar:
         now = self.profiles[day]
         earlier = [self.earlier(day, c.against) for c in self.criteria if c.against]
         found = measure(now, self.frozen, (), levels_of(self.criteria, ()), seed=now.digest, earlier=earlier)
-        known = Labels(1.0, True, {one.against: 1.0 for one in earlier})
+        known = Labels(1.0, True, earlier={one.against: 1.0 for one in earlier})
         return {v.criterion: v for v in judge_all(found, self.criteria, (), known)[1]}
 
     def outcomes(self, criterion: str) -> dict[str, Outcome]:
@@ -157,7 +157,7 @@ def test_outcomes_that_are_not_in_yet_for_the_days_before_are_no_comparison(aske
     change = asked("late", ROLLING, metric="outcome_rate_change", columns=(), direction="either", limit=0.2)
     earlier = Earlier("previous 7", before, "previous 7 (one)", None)
     found = measure(now, now, (), levels_of([change], ()), seed=now.digest, earlier=[earlier])
-    (verdict,) = judge_all(found, [change], (), Labels(1.0, True, {"previous 7": 0.4}))[1]
+    (verdict,) = judge_all(found, [change], (), Labels(1.0, True, earlier={"previous 7": 0.4}))[1]
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert verdict.reason == (
         "labels are in for 40.0% of the rows compared with (previous 7), the criterion asks for 95%"
