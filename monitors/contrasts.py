@@ -18,13 +18,12 @@ from governance.records import Measurement
 from monitors.grid import MOST_FAVOURED
 from monitors.groups import Groups, Hits, more_is_better, why_undefined
 from monitors.levels import Contrast, Family, Levels
-from monitors.performance import worth
+from monitors.performance import SCORE, worth
 from monitors.proportions import detectable, score_bounds
 from monitors.simultaneous import Block, share_of
 from monitors.uncertainty import ratio_bounds
 
-SCORE = "counts; score bounds corrected for skewness"
-MOVER = "counts; MOVER-R bounds"
+MOVER = "counts; MOVER-R over exact bounds"
 ODDS = ("true_positive_rate", "false_positive_rate")
 EQUALISED_ODDS = "equalised_odds_difference"
 

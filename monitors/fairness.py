@@ -22,7 +22,7 @@ from monitors.levels import Contrast, Levels
 from monitors.performance import effect_of, hits_of, is_probability, rate
 from monitors.profile import NEGATIVE, POSITIVE, UNKNOWN, Counts, Profile
 from monitors.suppression import SMALLEST_GROUP, coverage, reason, withheld_groups
-from monitors.uncertainty import wilson
+from monitors.uncertainty import exact
 
 # With fewer outcomes of a kind, how far they scatter about their scores cannot be told from them.
 FEW_OUTCOMES = 5
@@ -202,11 +202,11 @@ def _rates_of(
 
 
 def _calibrated(segment: str, hits: Hits) -> Measurement:
-    alpha, method = Levels({}).alpha(CALIBRATION), "score bins, rows at bin centres; Wilson score bounds"
+    alpha, method = Levels({}).alpha(CALIBRATION), "score bins, rows at bin centres; exact bounds (Clopper-Pearson)"
     if hits.n == 0:
         why = f"undefined (0 {COUNTED[CALIBRATION]})"
         return Measurement(CALIBRATION, None, 0, "share", method, segment=segment, alpha=alpha, reason=why)
-    low, high = wilson(*hits.independent, alpha)
+    low, high = exact(*hits.independent, alpha)
     return Measurement(
         CALIBRATION,
         hits.share,

@@ -11,10 +11,11 @@ from monitors.grid import ENTITY_BUCKETS, ScoreGrid
 from monitors.levels import Levels
 from monitors.probabilities import of_probability
 from monitors.profile import NEGATIVE, POSITIVE, UNKNOWN, Counts, Profile
-from monitors.uncertainty import auc_with_bounds, design_effect, detectable_difference, newcombe, wilson
+from monitors.proportions import score_bounds
+from monitors.uncertainty import auc_with_bounds, design_effect, detectable_difference, exact
 
-WILSON = "counts; Wilson score bounds"
-NEWCOMBE = "counts; Newcombe hybrid score bounds (method 10)"
+EXACT = "counts; exact bounds (Clopper-Pearson)"
+SCORE = "counts; score bounds corrected for skewness"
 
 
 CONFUSION = {
@@ -137,14 +138,14 @@ def rate(
             None,
             0,
             "share",
-            WILSON,
+            EXACT,
             reason=f"undefined (0 {what})",
             alpha=alpha,
             column=column,
             segment=segment,
         )
-    low, high = wilson(hits / effect, n / effect, alpha)
-    method = f"{WILSON}{worth(effect)}"
+    low, high = exact(hits / effect, n / effect, alpha)
+    method = f"{EXACT}{worth(effect)}"
     return Measurement(
         metric, hits / n, n, "share", method, low=low, high=high, alpha=alpha, column=column, segment=segment
     )
@@ -170,10 +171,10 @@ def f1(profile: Profile, alpha: float) -> Measurement:
     hits, n = hits_of(profile.cube, "positive_overlap")
     if n == 0:
         reason = f"undefined (0 {DENOMINATORS['f1']})"
-        return Measurement("f1", None, 0, "share", WILSON, reason=reason, alpha=alpha)
+        return Measurement("f1", None, 0, "share", EXACT, reason=reason, alpha=alpha)
     effect = effect_of(profile, "positive_overlap")
-    low, high = (2 * end / (1 + end) for end in wilson(hits / effect, n / effect, alpha))
-    method = f"{WILSON} of the share of true positives where outcome or prediction is positive{worth(effect)}"
+    low, high = (2 * end / (1 + end) for end in exact(hits / effect, n / effect, alpha))
+    method = f"{EXACT} of the share of true positives where outcome or prediction is positive{worth(effect)}"
     return Measurement("f1", 2 * hits / (hits + n), n, "share", method, low=low, high=high, alpha=alpha)
 
 
@@ -184,11 +185,11 @@ def change(metric: str, current: Profile, reference: Profile, alpha: float) -> M
     if n == 0 or m == 0:
         side = "batch" if n == 0 else "reference"
         reason = f"undefined (0 {DENOMINATORS[metric]} in the {side})"
-        return Measurement(name, None, 0, "share", NEWCOMBE, reason=reason, alpha=alpha)
+        return Measurement(name, None, 0, "share", SCORE, reason=reason, alpha=alpha)
     one, other = effect_of(current, metric), effect_of(reference, metric)
     independent = hits / one, n / one, before / other, m / other
-    low, high = newcombe(*independent, alpha)
-    seen, method = detectable_difference(*independent, alpha), f"{NEWCOMBE}{worth(one, other)}"
+    low, high = map(float, score_bounds(*independent, alpha))
+    seen, method = detectable_difference(*independent, alpha), f"{SCORE}{worth(one, other)}"
     return Measurement(
         name, hits / n - before / m, min(n, m), "share", method, low=low, high=high, alpha=alpha, detectable=seen
     )

@@ -131,14 +131,15 @@ def test_bounds_that_leave_out_zero() -> None:
 
 
 def test_recovered_bounds_of_a_difference_equal_newcombe_on_wilson() -> None:
-    from monitors.uncertainty import newcombe, wilson
+    from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-    (low1, high1), (low2, high2) = wilson(30, 100, 0.025), wilson(50, 120, 0.025)
+    (low1, high1), (low2, high2) = (proportion_confint(x, n, 0.05, method="wilson") for x, n in ((30, 100), (50, 120)))
     before = Measurement("roc_auc", 0.3, 100, "share", "", low=low1, high=high1)
     now = Measurement("roc_auc", 50 / 120, 120, "share", "", low=low2, high=high2)
     found = recovered_change(before, now)
     assert found is not None
-    assert (found.low, found.high) == pytest.approx(newcombe(50, 120, 30, 100, 0.025))
+    expected = confint_proportions_2indep(50, 120, 30, 100, method="newcomb", compare="diff", alpha=0.05)
+    assert (found.low, found.high) == pytest.approx(expected)
     assert recovered_change(Measurement("roc_auc", None, 0, "share", ""), now) is None
 
 
