@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -272,3 +273,40 @@ def test_the_makefile_and_the_workspace_name_the_same_location() -> None:
         "module_name": block["module_name"],
         "location_name": block["code_location_name"],
     }
+
+
+def test_what_a_system_promises_is_proved_on_its_own_reference(made: Made) -> None:
+    assert "Nothing has run yet" in made.aims("prove", "loans", check=2).output
+    made.send_all()
+    made.aims("run", "loans")
+    rows = [json.loads(line) for line in made.aims("prove", "loans", "--runs", "20", "--json").stdout.splitlines()]
+    power = ["power_0.1_sd", "power_0.2_sd", "power_0.5_sd"]
+    assert [list(row) for row in rows] == [
+        ["criterion", "questions", "alpha", "looks", "unchanged", "at_limit", *power, "note"]
+    ] * 3
+    assert [row["criterion"] for row in rows] == [
+        "income_is_stable",
+        "late_share_is_stable",
+        "regions_are_treated_alike",
+    ]
+    assert {row["alpha"] for row in rows} == {0.05} and {row["looks"] for row in rows} == {12}
+    said = made.aims("prove", "loans", "--runs", "20").stdout
+    assert "False alarms expected in a year, over 20 made batches in each state:" in said
+    assert "budget                                   2" in said
+
+
+def test_a_system_that_breaches_more_often_than_it_may_is_no_proof(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge that holds the estimate against the limit breaches in half of the batches that stand at it."""
+    from dataclasses import replace
+
+    from monitors import proving
+    from monitors.judge import judge
+
+    def hasty(measurement: Any, criterion: Any, labels: Any) -> Any:
+        return judge(replace(measurement, low=measurement.value, high=measurement.value), criterion, labels)
+
+    made.send_all()
+    made.aims("run", "loans")
+    monkeypatch.setattr(proving, "judge", hasty)
+    done = made.aims("prove", "loans", "--runs", "40", check=1)
+    assert "The budget is exceeded: " in done.output and "late_share_is_stable" in done.output

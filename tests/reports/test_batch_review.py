@@ -186,6 +186,13 @@ def test_a_verdict_without_an_approved_assessment_is_refused() -> None:
         replace(REVIEW, assessment=None)
 
 
+def test_the_budget_of_false_alarms_stands_at_the_head_where_there_is_one() -> None:
+    budget = {"at_most": "0.5", "per": "quarter", "looks": {}}
+    review = replace(REVIEW, assessment=ASSESSMENT | {"false_alarms": budget})
+    words = "at most 0.5 expected a quarter, over all criteria and looks"
+    assert words in text(html(review)) and words not in text(html(REVIEW))
+
+
 @pytest.mark.parametrize("demonstration", [True, False])
 def test_an_approval_for_demonstration_is_called_one(demonstration: bool) -> None:
     review = replace(REVIEW, assessment=ASSESSMENT | {"demonstration": demonstration})
