@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data demo up test check lint bench bench-full lock clean
+.PHONY: help setup data demo up test check lint bench bench-full study lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ bench: $(READY)  ## what a batch costs, beside the peers on the same files: up t
 
 bench-full: $(READY)  ## the same with 1e7 and 1e8 rows: 20 GB of disk, about an hour
 	@$(BIN)/python -m benchmarks run --full
+
+study: $(READY)  ## the simulation study: false alarms, power, coverage; about ten minutes
+	@$(BIN)/python -m benchmarks study
 
 LOCK   := $(BIN)/uv pip compile --quiet --universal --no-strip-extras --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 lock: $(READY)  ## resolve pyproject.toml anew, for every platform, with hashes

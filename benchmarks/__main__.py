@@ -11,6 +11,8 @@ import click
 from rich.console import Console
 
 from benchmarks import files, nannyml_environment, pages, plan, running
+from benchmarks.study import keeping
+from benchmarks.study import pages as study_pages
 
 HERE = Path(__file__).parent
 DATA = click.option("--data", help="Folder of the made data (else AIMS_BENCH_DATA, else the user's cache).")
@@ -32,7 +34,7 @@ class Command(click.Group):
 
 @click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """What a batch costs, beside the peers' own calls on the same files."""
+    """What a batch costs, beside the peers' own calls on the same files; and what was simulated."""
 
 
 @main.command()
@@ -89,6 +91,33 @@ def table(results: Path) -> None:
 def nannyml(data: str | None) -> None:
     """Makes NannyML's environment beforehand: the only step here that needs the package index."""
     _environment(files.data_folder(data), click.echo)
+
+
+@main.command()
+@click.argument("parts", nargs=-1, type=click.Choice(list(keeping.PARTS)))
+@click.option(
+    "--runs-factor", "factor", type=click.FloatRange(min=0, min_open=True), default=1.0, help="Multiplies all runs."
+)
+def study(parts: tuple[str, ...], factor: float) -> None:
+    """Simulates with known answers: false alarms, power, coverage. Other than all runs are shown and not kept."""
+    begun = time.monotonic()
+
+    def say(line: str) -> None:
+        click.echo(f"{time.monotonic() - begun:6.0f} s  {line}")
+
+    found = {name: keeping.run(name, factor, say) for name in parts or keeping.PARTS}
+    if factor != 1:
+        click.echo(study_pages.page(found))
+        return
+    for result in found.values():
+        keeping.keep(result, keeping.FOLDER)
+    keeping.PAGE.write_text(study_pages.page(keeping.kept(keeping.FOLDER)), encoding="utf-8")
+
+
+@main.command("study-page")
+def study_page() -> None:
+    """Makes docs/simulation.md anew from the kept counts."""
+    keeping.PAGE.write_text(study_pages.page(keeping.kept(keeping.FOLDER)), encoding="utf-8")
 
 
 def _console() -> Console:
