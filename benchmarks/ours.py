@@ -75,15 +75,19 @@ def profile_batch(job: Job) -> Timed:
 
 
 def after_profile(job: Job) -> Timed:
-    """Drift, performance and fairness of the kept profile, with intervals, and a verdict on every criterion."""
+    """Drift, performance and fairness of the kept profile, with intervals, verdicts, and what each is made of."""
     _import_late()
     reference, current = _kept(job, "reference"), _kept(job, "batch")
     yield READY
-    _verdicts(reference, reference, _measured(reference, reference))
+    warm = _measured(reference, reference)
+    _verdicts(reference, reference, warm)
+    _parts(reference, reference, warm)
     yield "measure"
     found = _measured(current, reference)
     yield "judge"
     verdicts = _verdicts(current, reference, found)
+    yield "decompose"
+    _parts(current, reference, found)
     yield DONE
     return _facts(found, verdicts)
 
@@ -102,6 +106,8 @@ def whole(job: Job) -> Timed:
     found = _measured(current, reference)
     yield "judge"
     verdicts = _verdicts(current, reference, found)
+    yield "decompose"
+    _parts(current, reference, found)
     yield DONE
     return _facts(found, verdicts)
 
@@ -200,7 +206,9 @@ def _whole(job: Job, paths: Sequence[str]) -> None:
 
     reference = _kept(job, "reference")
     current = profile(table_of(paths), reference.grid)
-    _verdicts(current, reference, _measured(current, reference))
+    found = _measured(current, reference)
+    _verdicts(current, reference, found)
+    _parts(current, reference, found)
 
 
 def _import_late() -> None:
@@ -222,6 +230,12 @@ def _verdicts(current: Profile, reference: Profile, found: tuple[Any, ...]) -> t
 
     _, verdicts = judge_all(found, _criteria(current.grid), _contrasts(current.grid), Labels(1.0, mature=True))
     return verdicts
+
+
+def _parts(current: Profile, reference: Profile, found: tuple[Any, ...]) -> tuple[Any, ...]:
+    from monitors.decomposition import decompose
+
+    return decompose(found, current, reference, _contrasts(current.grid))
 
 
 def _contrasts(grid: Grid) -> tuple[Contrast, ...]:

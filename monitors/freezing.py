@@ -78,13 +78,13 @@ class Shape:
 
 
 def freeze(table: ir.Table, shape: Shape, *, entity_key: str = "") -> Grid:
-    """The grid of this reference table.
+    """The grid of this reference table; a column that it lacks has no bins of its own.
 
     Numeric columns with at most `FINE_BINS` distinct values get one bin per value (rare neighbours joined),
     others `FINE_BINS` quantiles. Categories held by fewer than `RARE` rows become `(other)`.
     """
     attributes = tuple(sorted({name for by in shape.groupings for name in by}))
-    table = _with_outcomes(table, shape)
+    table = _whole(table, shape)
     words = [ColumnGrid(name) for name in shape.categorical]
     words += [_view(name, "week") for name in shape.timestamps]
     words += [_view(name, "characters") for name in shape.texts]
@@ -117,13 +117,16 @@ def freeze(table: ir.Table, shape: Shape, *, entity_key: str = "") -> Grid:
     )
 
 
-def _with_outcomes(table: ir.Table, shape: Shape) -> ir.Table:
-    """The table with the error of a regression beside its columns; a label that it lacks is not known."""
-    if shape.task != "regression":
-        return table
-    lacking = [name for name in (shape.label, shape.prediction) if name and name not in table.columns]
-    table = table.mutate(**{name: ibis.null("float64") for name in lacking}) if lacking else table
-    return with_error(table, shape.label, shape.prediction, shape.error)
+def _whole(table: ir.Table, shape: Shape) -> ir.Table:
+    """The table with every column that is counted, a regression's error too; one that it lacks is NULL throughout."""
+    kinds = {name: "float64" for name in (*shape.numeric, shape.label, shape.prediction, shape.score) if name}
+    kinds |= dict.fromkeys(
+        (*shape.categorical, *shape.texts, *(name for by in shape.groupings for name in by)), "string"
+    )
+    kinds |= dict.fromkeys(shape.timestamps, "timestamp")
+    lacking = {name: ibis.null(kind) for name, kind in sorted(kinds.items()) if name not in table.columns}
+    table = table.mutate(**lacking) if lacking else table
+    return with_error(table, shape.label, shape.prediction, shape.error) if shape.task == "regression" else table
 
 
 def _outcomes(shape: Shape) -> list[str]:

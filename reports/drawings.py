@@ -14,6 +14,7 @@ import html
 import itertools
 import json
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,17 +29,35 @@ NUMERIC_METHOD, CATEGORY_METHOD = "wasserstein", "jensenshannon"
 REFERENCE_COLOUR, CURRENT_COLOUR = "#8a8f98", "#0b5fa5"
 # Enough for any plot, and without the last digits in which two machines may differ.
 DRAWN_DIGITS = 9
+# Numbers whose squares are numbers; the least part of the largest, and the least width, that can be cut into bins.
+LARGEST, NARROW, SMALLEST = 1e150, 1e-12, 1e-300
 
 
 def drawable(samples: Mapping[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], list[tuple[str, str]]]:
     """The samples without columns that Evidently cannot draw, and the reason for each of these."""
     undrawn = []
     for name in samples["current"].columns:
-        empty = [side for side, sample in samples.items() if not sample[name].notna().any()]
-        if empty:
-            undrawn.append((name, f"no value in the {' and the '.join(empty)}"))
+        columns = {side: sample[name].dropna() for side, sample in samples.items()}
+        empty = [side for side, values in columns.items() if values.empty]
+        reason = f"no value in the {' and the '.join(empty)}" if empty else _cannot_be_binned(list(columns.values()))
+        if reason:
+            undrawn.append((name, reason))
     names = [name for name, _ in undrawn]
     return {side: sample.drop(columns=names) for side, sample in samples.items()}, undrawn
+
+
+def _cannot_be_binned(sides: Sequence[pd.Series]) -> str | None:
+    """Why Evidently could not make bins of these values, of each side and of both; None where it can, and of words."""
+    if not all(pd.api.types.is_numeric_dtype(values) for values in sides):
+        return None
+    for values in (*sides, pd.concat(sides)):
+        low, high = float(values.min()), float(values.max())
+        largest = max(abs(low), abs(high))
+        if largest > LARGEST:
+            return f"it reaches to {largest:.3g}"
+        if low < high and high - low <= max(NARROW * largest, SMALLEST):
+            return f"its values lie within {high - low:.3g} of each other"
+    return None
 
 
 def drawing(samples: Mapping[str, pd.DataFrame], profile: Profile) -> dict[str, Any]:
@@ -61,9 +80,12 @@ def drawing(samples: Mapping[str, pd.DataFrame], profile: Profile) -> dict[str, 
         primary_color=CURRENT_COLOUR, current_data_color=CURRENT_COLOUR, reference_data_color=REFERENCE_COLOUR
     )
     report = evidently.Report(metrics=metrics, options=[colours])
-    report.run(reference_data=reference, current_data=current, column_mapping=mapping)
-    # Not public, and the one way to the data without the page around it. Its ids are counted, not random.
-    _, info, graphs = report._build_dashboard_info()
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        # It also works out correlations, which are not shown, and complains where a column does not vary.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        report.run(reference_data=reference, current_data=current, column_mapping=mapping)
+        # Not public, and the one way to the data without the page around it. Its ids are counted, not random.
+        _, info, graphs = report._build_dashboard_info()
     dashboard = json.loads(evidently.as_json(info))
     widgets = dashboard["widgets"]
     dashboard["widgets"] = list(_single_plots(widgets)) if reference is None else [_table(widgets)]

@@ -30,7 +30,9 @@ def pseudo_sample(profile: Profile, sides: Mapping[str, Profile], seed: str, poi
     """
     columns = {}
     for grid in profile.grid.columns:
-        values = _numbers(grid, profile, sides, points) if grid.is_numeric else _words(grid, profile, sides, points)
+        # The middle between very large numbers is infinite: such points cannot be drawn, and are not.
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = _numbers(grid, profile, sides, points) if grid.is_numeric else _words(grid, profile, sides, points)
         columns[grid.name] = _generator(seed, grid.name).permutation(values)
     return pd.DataFrame({name: pd.Series(values) for name, values in columns.items()})
 
