@@ -85,17 +85,32 @@ def test_people_in_group_quarters_lie_together_in_the_file(file: pd.DataFrame) -
     assert sum(share == 0 for share in shares) > 20
 
 
-@pytest.mark.parametrize("chunk", [27, 28, 26, 14, 41])
+def about_relp(judged: Any, chunk: int) -> tuple[Verdict, list[Verdict], Part]:
+    """The verdict on RELP, all breaches, and the first part of RELP's distance."""
+    verdicts, parts = judged(chunk)
+    (relp,) = [verdict for verdict in verdicts if verdict.segment == "RELP"]
+    first, *_ = (part for part in parts if part.measurement is relp.measurement)
+    return relp, [verdict for verdict in verdicts if verdict.outcome is Outcome.BREACH], first
+
+
+@pytest.mark.parametrize("chunk", [14, 41])
+def test_chunks_without_group_quarters_are_beyond_the_limit_without_proof_and_relp_17_is_why(
+    chunk: int, judged: Any
+) -> None:
+    """An emptied category counts by its pseudocount, and how much is not known well: a warning, not a breach."""
+    relp, _, first = about_relp(judged, chunk)
+    assert relp.outcome is Outcome.WARNING
+    assert (first.about, first.after) == ("17", 0.0)
+
+
+@pytest.mark.parametrize("chunk", [26, 27, 28])
 def test_chunks_in_file_order_are_loud_and_relp_17_is_the_first_part_of_the_breach(
     chunk: int, file: pd.DataFrame, judged: Any
 ) -> None:
-    verdicts, parts = judged(chunk)
-    by_column = {verdict.segment: verdict for verdict in verdicts}
-    assert by_column["RELP"].outcome is Outcome.BREACH
+    relp, breaches, first = about_relp(judged, chunk)
+    assert relp.outcome is Outcome.BREACH
     # Of all columns that break the promise, the one that they are sorted by does so most.
-    breaches = [verdict for verdict in verdicts if verdict.outcome is Outcome.BREACH]
     assert max(breaches, key=lambda verdict: verdict.measurement.value or 0).segment == "RELP"
-    first, *_ = (part for part in parts if part.measurement is by_column["RELP"].measurement)
     assert first.about == "17"
     assert first.before == pytest.approx(0.0523, abs=5e-5)
     assert first.after == pytest.approx(quarters(file)[chunk], abs=1e-12)

@@ -125,11 +125,12 @@ def test_small_groups_are_counted_and_not_named_and_undefined_rates_say_so(tmp_p
     reference, batch = loans(500, 1), loans(500, 2)
     for frame in (reference, batch):
         frame.loc[:8, "sex"] = "unnamed"
-        frame.loc[9:40, "sex"] = "diverse"
-        frame.loc[9:40, "late"] = "no"
+        frame.loc[9:17, "sex"] = "nameless"
+        frame.loc[18:49, "sex"] = "diverse"
+        frame.loc[18:49, "late"] = "no"
     (grouping,) = look(tmp_path, reference, batch, **ROLES | {"groups": ("sex",)}).groupings
     assert {group.group for group in grouping.groups} == {"female", "male", "diverse"}
-    assert grouping.withheld == 1
+    assert grouping.withheld == 2
     recall = next(g for g in grouping.groups if g.group == "diverse").rates["batch", "true_positive_rate"]
     assert recall.value is None and recall.reason == "undefined (0 positive outcomes)"
 
