@@ -74,6 +74,9 @@ def test_power_is_within_three_points_of_the_oracle_unless_the_difference_moves_
         if record["step"] < 0.05 * np.sqrt(2 * 0.25 / record["people"])
     }
     assert len(behind) >= 80 and max(behind.values()) <= 0.03, max(behind.items(), key=lambda item: item[1])
+    # Of all 180 cells, those with long steps among them, five fall short of it, and none by more than this.
+    every = [groups.behind_the_oracle(record) for record in records("groups")]
+    assert len(every) == 180 and sum(points > 0.03 for points in every) <= 5 and max(every) < 0.065
 
 
 def test_a_moved_column_is_found_where_the_sample_can_show_it() -> None:

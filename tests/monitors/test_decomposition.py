@@ -437,6 +437,11 @@ def test_a_group_of_fewer_than_ten_people_is_in_the_rest_of_mix_and_rate(side: i
     parts = explained(table, "x", "y")
     # Of its own group the next smallest part goes with it, or it could be worked out from what is left.
     assert {part.about for part in parts} == {None, "b", REST}
+    # What is shown of the rest is a and c together: 100 + 9 people on the side of the few, 100 + 20 or 24 on the other.
+    together = [100 + (9 if side == 0 else 20), 100 + (24 if side == 0 else 9)]
+    (rest,) = [part for part in parts if part.about == REST and part.kind == "mix"]
+    assert {rest.before, rest.after} == {rows / (rows + 100) for rows in together}
+    assert rest.n in together
 
 
 def test_a_few_people_without_a_denominator_are_not_named_either() -> None:
