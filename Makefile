@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data demo up test check lint bench bench-full study lock clean
+.PHONY: help setup data demo up test explore check lint bench bench-full study lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ up: $(READY)  ## the Dagster pages on http://127.0.0.1:3000
 
 test: $(READY) $(SPARK) data  ## all tests
 	@$(BIN)/python -m pytest
+
+explore: $(READY) $(SPARK) data  ## new examples for every property, a thousand each where `make test` repeats a hundred
+	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore
 
 check: $(READY) data lint test  ## everything that must be green: format, lint, types, imports, tests, the graph
 	@$(BIN)/dagster definitions validate -w workspace.yaml

@@ -156,8 +156,7 @@ def _estimate(
     value, low, high = _with_bounds(found, n, calibration, offset, effect, alpha)
     note = f"{share:.1%} of the rows {STRANGE}" if share else None
     method = f"{METHOD}{worth(effect)}"
-    # Where less than half a row is expected in the denominator, it still rests on one.
-    return Measurement(name, value, max(found.rows, 1), "share", method, low=low, high=high, alpha=alpha, reason=note)
+    return Measurement(name, value, found.rows, "share", method, low=low, high=high, alpha=alpha, reason=note)
 
 
 def _with_bounds(

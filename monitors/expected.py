@@ -67,7 +67,8 @@ def _f1(n: np.ndarray, chance: np.ndarray) -> Expected | str:
         return "undefined (less than 1 positive outcome or prediction expected)"
     value = 2 * hits / (selected + positives)
     pull = _as_pull(n, -value / (selected + positives), (2 - value) / (selected + positives))
-    return Expected(value, int(selected + positives - hits), pull)
+    # Where less than one row is expected in the denominator, it still rests on one.
+    return Expected(value, max(int(selected + positives - hits), 1), pull)
 
 
 def _roc_auc(n: np.ndarray, chance: np.ndarray) -> Expected | str:

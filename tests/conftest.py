@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, settings
 
 # Dagster's SQLite syncs every event to disk: where there is memory to spare, homes of tests live there.
 MEMORY = Path("/dev/shm")
@@ -26,6 +27,12 @@ if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2 * 2**30:
 # PySpark takes a main module without a file for its own doctests and leaves the process; the workers that tests run
 # in have such a one, and Great Expectations imports PySpark where it is installed.
 sys.modules["__main__"].__dict__.setdefault("__file__", __file__)
+
+# `make test` tries the same examples every time, so that it fails where something has changed and not by chance;
+# `make explore` looks for new ones, and what it finds is kept as an `@example`.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("explore", max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("repeatable")
 
 BATCHES = ("2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01", "2024-05-01")
 REFERENCE = BATCHES[:2]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn.isotonic import IsotonicRegression
@@ -361,6 +361,7 @@ rows = st.lists(
 
 
 @given(batch=rows, reference=rows, alpha=st.sampled_from([0.2, 0.025, 1e-4]))
+@example(batch=[(0.0, 0, 1)], reference=[(0.0, 0, 0), (0.0, 1, 0), (0.0, 1, 0)], alpha=0.2)
 def test_whatever_comes_is_a_value_within_its_bounds_or_a_reason(batch: Any, reference: Any, alpha: float) -> None:
     one, other = (
         profile_of_rows(*(np.array([row[i] for row in part]) for i in range(3))) for part in (batch, reference)
