@@ -13,12 +13,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from governance import ledger
+from governance.acts import Act
 from governance.ledger import Event
 from governance.records import Outcome
 
 SUSPECTED = "nonconformity.suspected"
 ATTACHED = "nonconformity.attached"
 RESTATED = "nonconformity.restated"
+# What only the pipeline appends.
+AUTOMATIC = frozenset({SUSPECTED, ATTACHED, RESTATED})
+ACTS: tuple[Act, ...] = ()
 # States in which a further breach of the same kind joins the case; after them it opens a new, linked one.
 OPEN_STATES = frozenset({"suspected"})
 

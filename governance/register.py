@@ -18,12 +18,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from governance import ledger, nonconformity
+from governance.acts import SERVICE, acts_faults
 from governance.canonical import digest
 from governance.ledger import METADATA, Event
 from governance.nonconformity import Nonconformity
 from governance.records import Measurement, Outcome, Part, Verdict
-
-SERVICE = "service:aims"
 
 MEASUREMENT = sa.Table(
     "measurement",
@@ -289,9 +288,11 @@ class Register:
         return {event.subject.split("/", 1)[1]: event for event in found}
 
     def faults(self) -> list[str]:
-        """Everything that does not hold: the chain, and stored results against the events that vouch for them."""
+        """Everything that does not hold: the chain, acts against their rules, stored results against their events."""
+        from governance.processes import AUTOMATIC, RECORDED
+
         with self.reading() as connection:
-            found = list(ledger.chain_faults(connection))
+            found = [*ledger.chain_faults(connection), *acts_faults(connection, RECORDED, AUTOMATIC)]
             looks = connection.execute(sa.select(ledger.EVENT).where(ledger.EVENT.c.kind == "batch.judged")).all()
             for look in looks:
                 if not _vouches(connection, look):

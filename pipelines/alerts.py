@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assets.home import Site
+from governance.acts import SERVICE
 from governance.declarations import Declaration
 from governance.ledger import Event
 from governance.records import Outcome
-from governance.register import SERVICE
 
 LOG = logging.getLogger("aims.alert")
 KINDS = ("nonconformity.suspected", "batch.held", "batch.absent", "run.failed")

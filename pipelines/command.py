@@ -23,6 +23,7 @@ from governance.declarations import Declaration, Declarations, load_all, systems
 from governance.faults import UsageFault
 from governance.records import Outcome
 from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register
+from pipelines import acting
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
 SYSTEM = click.option("--system", help="Only this system.")
@@ -58,6 +59,10 @@ class Command(click.Group):
 def main() -> None:
     """AIMS Monitor: the technical half of an AI management system as a data pipeline."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING, force=True)
+
+
+for _command in (acting.act, acting.accounts, acting.exceptions, acting.token):
+    main.add_command(_command)
 
 
 @main.command()
