@@ -186,7 +186,7 @@ def acts_faults(connection: sa.Connection, acts: Iterable[Act], automatic: froze
     `automatic` are the kinds that only the pipeline appends.
     """
     known = {act.kind: act for act in acts}
-    for event in ledger.events(connection):
+    for event in ledger.whole_events(connection):
         act = known.get(event.kind)
         if act is None or (event.kind in automatic and event.actor == SERVICE):
             if event.actor != SERVICE:

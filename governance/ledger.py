@@ -125,6 +125,13 @@ def events(
         yield Event(row.seq, row.at, row.actor, row.kind, row.subject, json.loads(row.body))
 
 
+def whole_events(connection: sa.Connection) -> Iterator[Event]:
+    """Events in order, without those that were altered, which may not even be readable: `chain_faults` names them."""
+    for row in connection.execute(sa.select(EVENT).order_by(EVENT.c.seq)):
+        if _is_whole(row):
+            yield Event(row.seq, row.at, row.actor, row.kind, row.subject, json.loads(row.body))
+
+
 def last_event(connection: sa.Connection, kind: str, subject: str, *, before: int | None = None) -> Event | None:
     """The newest event of this kind about this subject, with a number less than `before`."""
     query = sa.select(EVENT).where(EVENT.c.kind == kind, EVENT.c.subject == subject)
