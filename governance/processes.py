@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from governance import appointing, nonconformity
+from governance import appointing, corrective_action
 from governance.acts import Act
 
-PROCESSES = (appointing, nonconformity)
+PROCESSES = (appointing, corrective_action)
 ACTS: tuple[Act, ...] = tuple(act for process in PROCESSES for act in process.ACTS)
 BY_VERB = {act.verb: act for act in ACTS}
 # What the record may hold of acts, `aims token issue` included.
