@@ -8,7 +8,7 @@ action needed: with a reason, and with somebody else's agreement.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -16,8 +16,10 @@ from pydantic import Field
 from governance import nonconformity as nc
 from governance.accounts import AccountId
 from governance.acts import Act, Before, Named, Refused, Rule, apart
-from governance.effectiveness import evidence_of, loosened
+from governance.due import Due
+from governance.effectiveness import Effect, evidence_of, loosened
 from governance.ledger import Event
+from governance.management import Deadlines
 from governance.nonconformity import Nonconformity
 from governance.system import Strict, Text
 
@@ -239,22 +241,29 @@ def _verifies(before: Before, event: Event, case: Nonconformity) -> None:
     apart(before, event, case.implementers, "implementer_verifier")
     if case.evidence.get("criterion") is None or not event.body["effective"]:
         return
-    found = evidence_of(case)
+    found = _effect(before, event, case)
     if not found.suffices:
         raise Refused(f"{case.id} cannot be called effective yet: {found.words}.")
+
+
+def _effect(before: Before, event: Event, case: Nonconformity) -> Effect:
+    account = before.account(event.actor)
+    return evidence_of(case, synthetic=account is not None and account.demonstration)
 
 
 def _closes(before: Before, event: Event, case: Nonconformity) -> None:
     apart(before, event, case.implementers, "implementer_verifier")
     contained = _actor_of(case, nc.CONTAINED) if case.state == "waived" else None
     apart(before, event, (contained,), "implementer_verifier")
-    _still_holds(case)
+    _still_holds(before, event, case)
 
 
-def _still_holds(case: Nonconformity) -> None:
+def _still_holds(before: Before, event: Event, case: Nonconformity) -> None:
     """A batch that came between the verification and the closing counts."""
-    if case.state == "effective" and case.evidence.get("criterion") is not None and not evidence_of(case).suffices:
-        raise Refused(f"{case.id} was verified, but now {evidence_of(case).words}: verify it anew.")
+    if case.state == "effective" and case.evidence.get("criterion") is not None:
+        found = _effect(before, event, case)
+        if not found.suffices:
+            raise Refused(f"{case.id} was verified, but now {found.words}: verify it anew.")
 
 
 def _postpones(before: Before, event: Event) -> None:
@@ -381,3 +390,41 @@ ACTS = (
         "Close a case whose action worked, or needs none.",
     ),
 )
+
+# State → the deadline of the step that is waited for, and that step in words.
+_STEPS = {
+    "suspected": ("triage_days", "triage: confirm, reject or downgrade"),
+    "reopened": ("triage_days", "triage of what came again: confirm or reject"),
+    "confirmed": ("contain_days", "contain it"),
+    "contained": ("cause_days", "find the cause and the extent"),
+    "ineffective": ("cause_days", "find the cause anew: the action did not work"),
+    "cause_found": ("plan_days", "plan the action"),
+    "planned": ("plan_days", "approve the plan or send it back"),
+    "waiver_requested": ("plan_days", "agree that no action is needed, or insist on one"),
+    "approved": ("implement_days", "carry out the action"),
+    "verifying": ("verify_days", "verify that the action worked"),
+    "effective": ("plan_days", "close it"),
+    "waived": ("plan_days", "close it"),
+}
+
+
+def step_in_words(case: Nonconformity) -> str:
+    """What an open case waits for."""
+    return _STEPS[case.state][1]
+
+
+def step_due(case: Nonconformity, deadlines: Deadlines) -> dt.date:
+    """The last day of the step that an open case waits for: as postponed or planned, else by its severity."""
+    if case.due:
+        return dt.date.fromisoformat(case.due)
+    name, _ = _STEPS[case.state]
+    return dt.datetime.fromisoformat(case.since).date() + dt.timedelta(days=getattr(deadlines, name).of(case.severity))
+
+
+def due(before: Before, deadlines: Deadlines) -> Iterator[Due]:
+    """For every open case the step that it waits for, and by when."""
+    for case in nc.cases_of(before.events("nonconformity.*")):
+        if case.is_open:
+            name = f"{case.id}/{case.state}/{case.round}"
+            words = f"{case.id}: {step_in_words(case)}"
+            yield Due(step_due(case, deadlines), name, case.system, words, case.owner)

@@ -30,14 +30,18 @@ class Effect:
         return not self.breached and len(self.conforming) >= self.wanted
 
 
-def evidence_of(case: Nonconformity) -> Effect:
-    """What was observed since the action of this round was implemented."""
+def evidence_of(case: Nonconformity, *, synthetic: bool = False) -> Effect:
+    """What was observed since the action of this round was implemented.
+
+    Batches of made rows show nothing about the world: they count where `synthetic`, for demonstration people alone.
+    """
     plan = case.plan or {}
     wanted, min_n = int(plan.get("batches", 1)), _min_n(case, plan)
-    counted = [item for item in case.observations if item.batch >= (plan.get("from_batch") or "")]
+    late = [item for item in case.observations if item.batch >= (plan.get("from_batch") or "")]
+    counted = [item for item in late if synthetic or not item.synthetic]
     breached = tuple(item.batch for item in counted if item.verdict is Outcome.BREACH)
     conforming = tuple(item.batch for item in counted if item.verdict is Outcome.CONFORMING and item.n >= min_n)
-    return Effect(conforming, breached, wanted, _words(counted, conforming, breached, wanted))
+    return Effect(conforming, breached, wanted, _words(late, conforming, breached, wanted))
 
 
 def registered(case: Nonconformity) -> dict[str, Any] | None:
@@ -66,9 +70,9 @@ def _min_n(case: Nonconformity, plan: Mapping[str, Any]) -> int:
     return int(plan.get("min_n") or declared)
 
 
-def _words(counted: list[Observation], conforming: tuple[str, ...], breached: tuple[str, ...], wanted: int) -> str:
+def _words(late: list[Observation], conforming: tuple[str, ...], breached: tuple[str, ...], wanted: int) -> str:
     if breached:
         return f"{', '.join(breached)} {'are' if len(breached) > 1 else 'is'} in breach after the action"
-    others = len(counted) - len(conforming)
-    rest = f", and {others} more that show nothing (inconclusive, warning or too few rows)" if others else ""
+    others = len(late) - len(conforming)
+    rest = f", and {others} more that show nothing (inconclusive, warning, too few rows or synthetic)" if others else ""
     return f"{len(conforming)} of {wanted} later batches conform{rest}"

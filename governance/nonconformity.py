@@ -24,8 +24,6 @@ RESTATED = "nonconformity.restated"
 REOPENED = "nonconformity.reopened"
 FACTS = "nonconformity.facts_attached"
 OBSERVED = "nonconformity.observed"
-REMINDED = "nonconformity.reminded"
-ESCALATED = "nonconformity.escalated"
 CONFIRMED = "nonconformity.confirmed"
 REJECTED = "nonconformity.rejected"
 DOWNGRADED = "nonconformity.downgraded"
@@ -44,7 +42,7 @@ WAIVER_APPROVED = "nonconformity.waiver_approved"
 CLOSED = "nonconformity.closed"
 
 # What only the pipeline appends.
-AUTOMATIC = frozenset({SUSPECTED, ATTACHED, RESTATED, REOPENED, FACTS, OBSERVED, REMINDED, ESCALATED})
+AUTOMATIC = frozenset({SUSPECTED, ATTACHED, RESTATED, REOPENED, FACTS, OBSERVED})
 
 Source = Literal["criterion", "audit", "requirement", "concern"]
 # Where nothing is left to do; a further breach opens a new, linked case.
@@ -57,13 +55,17 @@ TO_BE_TRIAGED = frozenset({"suspected", "reopened"})
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A later batch, held against the criterion that was registered before the action."""
+    """A later batch, held against the criterion that was registered before the action.
+
+    `look` is the number of the event that judged the batch; `synthetic` says that its rows were made and not met.
+    """
 
     batch: str
     verdict: Outcome
     n: int
     reason: str
-    seq: int
+    look: int
+    synthetic: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +351,9 @@ def _with_step(case: Nonconformity, event: Event) -> Nonconformity:
 
 def _observed(case: Nonconformity, event: Event) -> Nonconformity:
     body = event.body
-    seen = Observation(body["batch"], Outcome(body["verdict"]), body["n"], body["reason"], event.seq)
+    seen = Observation(
+        body["batch"], Outcome(body["verdict"]), body["n"], body["reason"], body["look"], body["synthetic"]
+    )
     others = [item for item in case.observations if item.batch != seen.batch]
     return replace(case, observations=tuple(sorted((*others, seen), key=lambda item: item.batch)))
 
@@ -370,8 +374,6 @@ _EXTENSIONS: dict[str, Callable[[Nonconformity, Event], Nonconformity]] = {
     ASSIGNED: _assigned,
     POSTPONED: _postponed,
     FACTS: _with_step,
-    REMINDED: _with_step,
-    ESCALATED: _with_step,
     OBSERVED: _observed,
     VERIFIED: _verified,
 }

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from governance.documents import Document, shaped
 from governance.faults import DeclarationFaults, Fault, UsageFault
-from governance.management import Management, Titled
+from governance.management import Deadlines, Management, Titled
 
 GUIDE = "docs/processes/policy-and-inventory.md"
 # Name of a document, which is its file without the ending → its shape.
@@ -56,3 +56,14 @@ def load_organisation(folder: Path) -> Organisation:
     if faults or management is None:
         raise DeclarationFaults(faults)
     return Organisation(folder, management, {name: found for name, found in documents.items() if found})
+
+
+def declared_deadlines() -> Deadlines:
+    """How long each step of a process may take here.
+
+    Raises
+    ------
+    DeclarationFaults
+        The organisation's documents have faults.
+    """
+    return load_organisation(organisation_folder()).management.deadlines

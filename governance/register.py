@@ -275,6 +275,11 @@ class Register:
             judged = _stored(connection, VERDICT, look.seq)
         return tuple(measured.values()), tuple(_as_verdict(row, measured[row["measurement"]]) for row in judged)
 
+    def measured_in(self, look: Event) -> dict[str, Measurement]:
+        """Id → measurement, of those that a `batch.judged` event stands for."""
+        with self.reading() as connection:
+            return {row["id"]: _as_measurement(row) for row in _stored(connection, MEASUREMENT, look.seq)}
+
     def part_records(self, system: str, batch: str) -> tuple[Part, ...]:
         """The current parts of one batch, as records again; each holds a measurement equal to that of `records`."""
         newest = self.last("batch.judged", f"{system}/{batch}")
