@@ -85,6 +85,12 @@ class Home:
         return _database_url(address) if address else self.root / "register.db"
 
     @property
+    def ledger_key(self) -> tuple[Path, bool]:
+        """The private key that signs checkpoints, and whether to make one: not where `AIMS_LEDGER_KEY` names it."""
+        named = os.environ.get("AIMS_LEDGER_KEY")
+        return (Path(named), False) if named else (self.keys / "ledger.pem", True)
+
+    @property
     def checkpoints(self) -> Path:
         """Signed checkpoints of the ledger, and what time-stamps them. Copies of them belong elsewhere."""
         return self.root / "checkpoints"

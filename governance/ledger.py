@@ -1,8 +1,9 @@
 """The append-only, hash-chained record of everything that was decided or found (Clause 7.5, A.6.2.8).
 
 `leaf = SHA-256(0x00 ‖ canonical event)`, `entry = SHA-256(0x01 ‖ previous entry ‖ leaf)`, gapless sequence, one
-writer at a time. Triggers refuse UPDATE and DELETE. Whoever owns the file can still rewrite all of it: the chain
-proves little until a signed checkpoint is kept elsewhere, and `verify` says `unanchored` until then.
+writer at a time (`database`). Triggers refuse UPDATE and DELETE. Whoever owns the database can still rewrite all of
+it: the chain proves little until a signed checkpoint is kept elsewhere (`checkpoints`), and `verify` says
+`unanchored` until one is given.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ def last_event(connection: sa.Connection, kind: str, subject: str) -> Event | No
 def chain_faults(connection: sa.Connection) -> Iterator[str]:
     """Every place where the chain does not hold, in words."""
     previous, expected = GENESIS, 1
-    for row in connection.execute(sa.select(EVENT).order_by(EVENT.c.seq)):
+    for row in entries(connection):
         if row.seq != expected:
             yield f"event {expected} is missing: the next one is {row.seq}."
         if not _is_whole(row):
@@ -96,6 +97,15 @@ def chain_faults(connection: sa.Connection) -> Iterator[str]:
         if not _follows(previous, row):
             yield f"event {row.seq} ({row.kind}, {row.subject}) does not follow from the one before it."
         previous, expected = row.entry, row.seq + 1
+
+
+def entries(connection: sa.Connection) -> Iterator[Any]:
+    """All rows of the chain as they are stored, in order; never more than a thousand of them in memory."""
+    result = connection.execute(sa.select(EVENT).order_by(EVENT.c.seq).execution_options(yield_per=1_000))
+    try:
+        yield from result
+    finally:
+        result.close()
 
 
 def head(connection: sa.Connection) -> tuple[int, str]:
