@@ -7,8 +7,8 @@ The only place that uses the network is `ask`. A token is verified without it, a
 from __future__ import annotations
 
 import datetime as dt
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -55,14 +55,16 @@ def ask(url: str, asked: TimeStampRequest) -> bytes:
     UsageFault
         It is no web address, or nobody answers there.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise UsageFault("The address of a time-stamp authority begins with http:// or https://.")
+    if not _is_address(url):
+        raise UsageFault(
+            "The address of a time-stamp authority is like https://host:port/path, without a name and password in it."
+        )
     query = urllib.request.Request(url, asked.as_bytes(), {"Content-Type": "application/timestamp-query"})
     try:
         with urllib.request.urlopen(query, timeout=SECONDS) as answer:
             return bytes(answer.read(LARGEST_ANSWER))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or error or type(error).__name__
         raise UsageFault(f"The time-stamp authority {_host(url)} did not answer: {reason}.") from None
 
 
@@ -105,7 +107,7 @@ def anchor(
 
 
 def verified(token: bytes, data: bytes, certificates: list[Certificate]) -> dt.datetime:
-    """The time that the authority vouches for; `certificates` are its own and those of whoever vouches for it.
+    """The time that the authority vouches for; `certificates` are those of whoever vouches for it, root included.
 
     Raises
     ------
@@ -154,7 +156,7 @@ def _decoded(answer: bytes) -> TimeStampResponse:
     except ValueError as error:
         if isinstance(error, NotStamped):
             raise
-        raise NotStamped("it is no time-stamp response (RFC 3161)") from None
+        raise NotStamped("it is no time-stamp response (RFC 3161, in DER)") from None
     return token
 
 
@@ -163,10 +165,17 @@ def _covers(token: TimeStampResponse, data: bytes) -> None:
         raise NotStamped("it is over other bytes")
 
 
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in url and parts.port != 0
+    except ValueError:  # the port is no number
+        return False
+
+
 def _host(url: str) -> str:
-    """The authority without whatever else stands in its address: that may be a password."""
-    parts = urlsplit(url)
-    return parts.hostname or "without a name"
+    """The authority without whatever else stands in its address: that may be a secret."""
+    return str(urlsplit(url).hostname)
 
 
 def _client() -> Any:

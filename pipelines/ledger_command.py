@@ -30,7 +30,7 @@ def ledger() -> None:
 @ledger.command()
 @click.option("--key", "keys", type=FILE, multiple=True, help="Public key that signs checkpoints, from elsewhere.")
 @click.option("--checkpoint", "paths", type=FILE, multiple=True, help="A signed checkpoint that was kept elsewhere.")
-@click.option("--tsa-cert", "authority", type=FILE, help="Certificates of the time-stamp authority (PEM).")
+@click.option("--tsa-cert", "authority", type=FILE, help="Certificates of whoever vouches for a time-stamp (PEM).")
 def verify(keys: tuple[Path, ...], paths: tuple[Path, ...], authority: Path | None) -> None:
     """Recomputes the chain, compares stored results with the events that vouch for them, and judges them again.
 

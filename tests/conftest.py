@@ -23,6 +23,8 @@ import yaml
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, settings
 
+from tests.timestamp_authority import Authority
+
 # Dagster's SQLite syncs every event to disk: where there is memory to spare, homes of tests live there.
 MEMORY = Path("/dev/shm")
 TEMPORARY = tempfile.gettempdir()
@@ -331,3 +333,11 @@ def postgres_database(postgres_url: str) -> Iterator[sa.URL]:
     yield sa.make_url(postgres_url).set(database=name)
     with server.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Somebody who stamps what they are sent."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl, which is the time-stamp authority here")
+    return Authority(tmp_path_factory.mktemp("tsa") / "authority").make("Ours")
