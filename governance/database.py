@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,6 +86,24 @@ def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
             f"The register {name_of(engine)} cannot be written: {_reason(error, engine)}. "
             "Nothing was recorded; make it writable and run again."
         ) from None
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A read transaction: one consistent view, no lock on writers.
+
+    Raises
+    ------
+    UsageFault
+        The database cannot be read: nobody answers, or the file was damaged.
+    """
+    try:
+        with engine.connect().execution_options(aims_read_only=True) as connection:
+            yield connection
+    except sa.exc.DatabaseError as error:
+        if not _is_unreadable(error):
+            raise
+        raise UsageFault(f"The register {name_of(engine)} cannot be read: {_reason(error, engine)}.") from None
 
 
 def name_of(engine: sa.Engine) -> str:
@@ -225,6 +244,14 @@ def _migrate(engine: sa.Engine) -> None:
 def _is_refusal(error: sa.exc.DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
     return isinstance(error, sa.exc.OperationalError) or state in (READ_ONLY, NO_RIGHT, DISK_FULL)
+
+
+def _is_unreadable(error: sa.exc.DatabaseError) -> bool:
+    # SQLite tells a wrong statement, which is a fault of ours, by the same class, and by code 1.
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is None:
+        return isinstance(error, sa.exc.OperationalError)
+    return code != sqlite3.SQLITE_ERROR and not isinstance(error, sa.exc.IntegrityError)
 
 
 def _reason(error: sa.exc.DBAPIError, engine: sa.Engine) -> str:

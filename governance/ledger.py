@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from governance.canonical import canonical_bytes
 from governance.database import METADATA as METADATA
 from governance.database import connect as connect
+from governance.database import reading as reading
 from governance.database import writing as writing
 
 EVENT = sa.Table(

@@ -121,7 +121,7 @@ class Register:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A read transaction: one consistent view, no lock on writers."""
-        with self.engine.connect().execution_options(aims_read_only=True) as connection:
+        with ledger.reading(self.engine) as connection:
             yield connection
 
     def record(

@@ -17,8 +17,10 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -174,6 +176,18 @@ def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path):
     assert checkpoints.public_pem(first.public_key()) == checkpoints.public_pem(again.public_key())
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [item.name for item in tmp_path.iterdir()] == ["ledger.pem"]
+
+
+def test_several_who_make_a_key_at_once_get_the_same(tmp_path: Path):
+    start = Barrier(8)
+
+    def ask(number: int) -> str:
+        start.wait()
+        return checkpoints.public_pem(checkpoints.signing_key(tmp_path / f"{number // 8}.pem", True).public_key())
+
+    with ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(ask, range(8 * 20)))
+    assert [len(set(got[first : first + 8])) for first in range(0, len(got), 8)] == [1] * 20
 
 
 def test_a_key_that_is_of_no_use_is_said_in_one_line(tmp_path: Path):
@@ -535,6 +549,15 @@ def test_a_signature_over_something_else_is_no_checkpoint(ours: Installation):
     for payload in (b"no json", b"{}", canonical_bytes({"origin": "x", "size": "6", "head": "y", "time": "z"})):
         ours.kept.write_bytes(checkpoints.signed(payload, ours.key))
         assert only_fault(verify(folder, *pinned(ours))) == f"{ours.kept} is signed, and no checkpoint of a ledger."
+
+
+def test_a_signature_made_for_another_purpose_is_no_checkpoint(ours: Installation, monkeypatch: pytest.MonkeyPatch):
+    """The right statement, signed as a document of another kind."""
+    folder = ours.export()
+    payload = base64.b64decode(json.loads(ours.kept.read_bytes())["payload"])
+    monkeypatch.setattr(verify_ledger, "PAYLOAD_TYPE", "application/vnd.in-toto+json")
+    ours.kept.write_bytes(checkpoints.signed(payload, ours.key))
+    assert only_fault(verify(folder, *pinned(ours))) == f"{ours.kept} is signed, and no checkpoint of a ledger."
 
 
 @pytest.mark.parametrize(

@@ -397,6 +397,42 @@ def test_a_file_that_may_not_grow_stops_the_act_and_leaves_the_looks_before_it(t
     ends_full(tmp_path / "register.db", lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20)))
 
 
+def test_a_register_that_went_away_is_said_in_one_line(opened: Register, owner: Owner, place: Place, postgres_url: str):
+    note(opened, 1)
+    if isinstance(place, Path):
+        opened.engine.dispose()
+        place.write_bytes(b"no database " * 1_000)
+        why = "file is not a database"
+    else:
+        server = sa.create_engine(postgres_url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+        with server.connect() as connection:
+            connection.exec_driver_sql(f"ALTER DATABASE {place.database} ALLOW_CONNECTIONS false")
+            connection.exec_driver_sql(
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{place.database}'"
+            )
+        why = f'.*database "{place.database}" is not currently accepting connections'
+    with pytest.raises(UsageFault, match=f"cannot be read: {why}.") as fault:
+        opened.head()
+    assert "\n" not in str(fault.value)
+
+
+def test_a_wrong_statement_is_a_fault_of_the_program_and_raised_as_one(opened: Register):
+    with pytest.raises(sa.exc.DBAPIError, match="no_such_table"), opened.reading() as connection:
+        connection.exec_driver_sql("SELECT * FROM no_such_table")
+
+
+def test_a_server_that_was_started_anew_is_reached_again(postgres_database: sa.URL):
+    """Connections that are kept open are tried before they are used."""
+    register = Register(postgres_database)
+    note(register, 1)
+    Owner(postgres_database).ask(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    note(register, 2)
+    assert register.head()[0] == 2
+    register.engine.dispose()
+
+
 # A password is nobody's business
 
 PASSWORD = "s3cr3t-w0rd"
