@@ -66,10 +66,17 @@ def append(
 
 
 def events(
-    connection: sa.Connection, *, kind: str | None = None, prefix: str = "", subject: str | None = None
+    connection: sa.Connection,
+    *,
+    kind: str | None = None,
+    prefix: str = "",
+    subject: str | None = None,
+    before: int | None = None,
 ) -> Iterator[Event]:
-    """Events in order; `kind` may end in `*`."""
+    """Events in order, those with a number less than `before`; `kind` may end in `*`."""
     query = sa.select(EVENT).order_by(EVENT.c.seq)
+    if before is not None:
+        query = query.where(EVENT.c.seq < before)
     if kind is not None:
         query = query.where(EVENT.c.kind.startswith(kind[:-1]) if kind.endswith("*") else EVENT.c.kind == kind)
     if subject is not None:
@@ -80,9 +87,18 @@ def events(
         yield Event(row.seq, row.at, row.actor, row.kind, row.subject, json.loads(row.body))
 
 
-def last_event(connection: sa.Connection, kind: str, subject: str) -> Event | None:
-    """The newest event of this kind about this subject."""
+def whole_events(connection: sa.Connection) -> Iterator[Event]:
+    """Events in order, without those that were altered, which may not even be readable: `chain_faults` names them."""
+    for row in connection.execute(sa.select(EVENT).order_by(EVENT.c.seq)):
+        if _is_whole(row):
+            yield Event(row.seq, row.at, row.actor, row.kind, row.subject, json.loads(row.body))
+
+
+def last_event(connection: sa.Connection, kind: str, subject: str, *, before: int | None = None) -> Event | None:
+    """The newest event of this kind about this subject, with a number less than `before`."""
     query = sa.select(EVENT).where(EVENT.c.kind == kind, EVENT.c.subject == subject)
+    if before is not None:
+        query = query.where(EVENT.c.seq < before)
     row = connection.execute(query.order_by(EVENT.c.seq.desc()).limit(1)).first()
     return Event(row.seq, row.at, row.actor, row.kind, row.subject, json.loads(row.body)) if row else None
 

@@ -18,12 +18,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from governance import ledger, nonconformity
+from governance.acts import SERVICE, acts_faults
 from governance.canonical import digest
 from governance.ledger import METADATA, Event
 from governance.nonconformity import Nonconformity
 from governance.records import Measurement, Outcome, Part, Verdict
-
-SERVICE = "service:aims"
 
 MEASUREMENT = sa.Table(
     "measurement",
@@ -170,9 +169,10 @@ class Register:
         with self.reading() as connection:
             return list(ledger.events(connection, kind=kind, prefix=prefix))
 
-    def keep(self, judgement: Judgement, *, at: dt.datetime) -> bool:
-        """Stores measurements and verdicts, and opens or extends suspicions, in one transaction.
+    def keep(self, judgement: Judgement, *, at: dt.datetime, look_back_days: int | None = None) -> bool:
+        """Stores measurements and verdicts, and opens, extends or reopens cases, in one transaction.
 
+        A case that was closed more than `look_back_days` ago is not reopened: a linked one opens (None: however long).
         Returns False when the same look was kept before: nothing is written then.
         """
         subject = f"{judgement.system}/{judgement.batch}"
@@ -205,17 +205,24 @@ class Register:
                 connection.execute(VERDICT.insert(), _placed(judged))
             if parted:
                 connection.execute(PART.insert(), _placed(parted))
-            self._suspect(connection, judgement, judged, at)
+            self._suspect(connection, judgement, judged, at, look_back_days)
         return True
 
     def _suspect(
-        self, connection: sa.Connection, judgement: Judgement, judged: list[dict[str, Any]], at: dt.datetime
+        self,
+        connection: sa.Connection,
+        judgement: Judgement,
+        judged: list[dict[str, Any]],
+        at: dt.datetime,
+        look_back_days: int | None,
     ) -> None:
         """A breach opens a suspicion or joins the open one; a restated value is attached, never withdraws it."""
         for verdict, row in zip(judgement.verdicts, judged, strict=True):
             subject = f"{judgement.system}/{verdict.criterion}/{verdict.segment}"
             case = nonconformity.current(connection, subject)
-            kind = nonconformity.next_event(case, judgement.batch, verdict.outcome)
+            kind = nonconformity.next_event(
+                case, judgement.batch, verdict.outcome, at=at, look_back_days=look_back_days
+            )
             if kind is None:
                 continue
             body = {
@@ -272,6 +279,11 @@ class Register:
             judged = _stored(connection, VERDICT, look.seq)
         return tuple(measured.values()), tuple(_as_verdict(row, measured[row["measurement"]]) for row in judged)
 
+    def measured_in(self, look: Event) -> dict[str, Measurement]:
+        """Id → measurement, of those that a `batch.judged` event stands for."""
+        with self.reading() as connection:
+            return {row["id"]: _as_measurement(row) for row in _stored(connection, MEASUREMENT, look.seq)}
+
     def part_records(self, system: str, batch: str) -> tuple[Part, ...]:
         """The current parts of one batch, as records again; each holds a measurement equal to that of `records`."""
         newest = self.last("batch.judged", f"{system}/{batch}")
@@ -293,9 +305,11 @@ class Register:
         return {event.subject.split("/", 1)[1]: event for event in found}
 
     def faults(self) -> list[str]:
-        """Everything that does not hold: the chain, and stored results against the events that vouch for them."""
+        """Everything that does not hold: the chain, acts against their rules, stored results against their events."""
+        from governance.processes import AUTOMATIC, RECORDED
+
         with self.reading() as connection:
-            found = list(ledger.chain_faults(connection))
+            found = [*ledger.chain_faults(connection), *acts_faults(connection, RECORDED, AUTOMATIC)]
             looks = connection.execute(sa.select(ledger.EVENT).where(ledger.EVENT.c.kind == "batch.judged")).all()
             for look in looks:
                 if not _vouches(connection, look):

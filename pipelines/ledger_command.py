@@ -11,8 +11,9 @@ import click
 
 from assets.home import Home, home
 from governance import ledger as record
+from governance.acts import SERVICE
 from governance.faults import UsageFault
-from governance.register import SERVICE, Register
+from governance.register import Register
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
