@@ -393,6 +393,21 @@ def test_a_full_disk_stops_the_act_and_leaves_the_looks_before_it(small_disk: Pa
     ends_full(small_disk / "register.db", None)
 
 
+def test_a_disk_that_turned_read_only_stops_the_act_and_can_still_be_read(small_disk: Path):
+    register = Register(small_disk / "register.db")
+    note(register, 1)
+    register.engine.dispose()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    for one in (register, Register(small_disk / "register.db")):
+        with pytest.raises(
+            UsageFault, match="cannot be written: .*(readonly|unable to open).*Nothing was recorded"
+        ) as fault:
+            note(one, 2)
+        assert "\n" not in str(fault.value)
+        assert (one.head()[0], faults(one)) == (1, [])
+        one.engine.dispose()
+
+
 def test_a_file_that_may_not_grow_stops_the_act_and_leaves_the_looks_before_it(tmp_path: Path):
     ends_full(tmp_path / "register.db", lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20)))
 
