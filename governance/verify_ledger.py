@@ -35,7 +35,10 @@ NAMED = "ledger.named"
 LONGEST_LINE = 2**26
 MOST = 2**63
 FIELDS = {"seq": int, "at": str, "actor": str, "kind": str, "subject": str, "body": str, "leaf": str, "entry": str}
+HASHED = tuple(name for name in FIELDS if name not in ("leaf", "entry"))
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 STATEMENT = {"origin": str, "size": int, "head": str, "time": str}
+HASH = re.compile("[0-9a-f]{64}")
 PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
 
 
@@ -75,8 +78,8 @@ class Seen:
 
 def canonical(event: Mapping[str, Any]) -> bytes:
     """RFC 8785 form of an event's fields without its hashes: texts and one whole number need no more than this."""
-    plain = {name: event[name] for name in FIELDS if name not in ("leaf", "entry")}
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    plain = {name: event[name] for name in HASHED}
+    return CANONICAL.encode(plain).encode()
 
 
 def walk(lines: Iterable[bytes], seen: Seen) -> Iterator[str]:
@@ -88,13 +91,12 @@ def walk(lines: Iterable[bytes], seen: Seen) -> Iterator[str]:
             yield f"line {number} of the events is no event as it is exported."
             continue
         yield from _out_of_place(event["seq"], seen.size)
-        words = f"event {event['seq']} ({_shown(event['kind'])}, {_shown(event['subject'])})"
         leaf = _digest(event["leaf"])
         if leaf != hashlib.sha256(b"\x00" + canonical(event)).digest():
-            yield f"{words} was altered: its content does not match its leaf."
+            yield f"{_words(event)} was altered: its content does not match its leaf."
         entry = _digest(event["entry"])
         if entry != hashlib.sha256(b"\x01" + previous + leaf).digest():
-            yield f"{words} does not follow from the one before it."
+            yield f"{_words(event)} does not follow from the one before it."
         previous = entry
         _meet(event, seen)
 
@@ -110,7 +112,7 @@ def as_event(line: bytes) -> dict[str, Any] | None:
 
 def as_line(event: Mapping[str, Any]) -> bytes:
     """The only way in which an event is exported."""
-    return json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    return CANONICAL.encode(event).encode() + b"\n"
 
 
 def lines_of(file: BinaryIO) -> Iterator[bytes]:
@@ -139,16 +141,20 @@ def _meet(event: dict[str, Any], seen: Seen) -> None:
 
 def _digest(text: str) -> bytes:
     """The bytes of a hash; none where it is no hash, which then matches nothing."""
-    return bytes.fromhex(text) if re.fullmatch("[0-9a-f]{64}", text) else b""
+    return bytes.fromhex(text) if HASH.fullmatch(text) else b""
 
 
 def _has(value: object, fields: Mapping[str, type]) -> bool:
-    return (
-        isinstance(value, dict)
-        and value.keys() == fields.keys()
-        and all(type(value[name]) is kind for name, kind in fields.items())
-        and all(0 < item < MOST for item in value.values() if type(item) is int)
-    )
+    if not isinstance(value, dict) or value.keys() != fields.keys():
+        return False
+    for name, kind in fields.items():
+        if type(value[name]) is not kind or (kind is int and not 0 < value[name] < MOST):
+            return False
+    return True
+
+
+def _words(event: Mapping[str, Any]) -> str:
+    return f"event {event['seq']} ({_shown(event['kind'])}, {_shown(event['subject'])})"
 
 
 def _shown(text: str) -> str:
