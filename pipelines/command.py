@@ -25,6 +25,7 @@ from governance.nonconformity import TO_BE_TRIAGED
 from governance.records import Outcome
 from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register
 from pipelines import acting, cases_command
+from pipelines.ledger_command import ledger
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
 SYSTEM = click.option("--system", help="Only this system.")
@@ -70,6 +71,7 @@ for _command in (
     cases_command.case,
     cases_command.due,
     cases_command.follow,
+    ledger,
 ):
     main.add_command(_command)
 
@@ -331,36 +333,6 @@ def backtest(system: str, criterion: str, limit: float, warn: float | None, as_j
             f"{declared} breach{'es' * (declared != 1)} at the declared limit {found[0].declared.limit:g}, "
             f"{proposed} at {limit:g}, of {len(found)} questions. Bounds are those that were measured."
         )
-
-
-@main.group()
-def ledger() -> None:
-    """The append-only record behind everything."""
-
-
-@ledger.command()
-def verify() -> None:
-    """Recomputes the chain, compares stored results with the events that vouch for them, and judges them again."""
-    from assets.rejudging import rejudge
-
-    place = home()
-    if not place.exists:
-        raise UsageFault(f"There is no ledger in {place.root}. Run something first, or name it with AIMS_HOME.")
-    register = place.register()
-    faults = register.faults()
-    again = rejudge(register)
-    faults += again.faults
-    for fault in faults:
-        click.echo(fault)
-    count, entry = register.head()
-    if faults:
-        click.echo(f"The ledger does NOT hold: {len(faults)} faults in {count} events.", err=True)
-        sys.exit(1)
-    click.echo(f"{count} events hold; last entry {entry}")
-    click.echo(f"{again.verdicts} verdicts follow from their stored measurements")
-    if again.by_other_code:
-        click.echo(f"{again.by_other_code} verdicts of other versions of this program were not judged again")
-    click.echo("unanchored: no signed checkpoint kept elsewhere was given, so a wholly rewritten file would pass")
 
 
 def _run_systems(
