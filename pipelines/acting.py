@@ -219,6 +219,9 @@ def _token(file: Path | None) -> str:
             return file.read_text("utf-8").strip()
         except OSError as error:
             raise UsageFault(f"The token file {file} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            # Without its cause: that would hold what the file holds.
+            raise UsageFault(f"The token file {file} holds no token.") from None
     held = os.environ.get("AIMS_TOKEN", "")
     if not held:
         raise UsageFault("Acts take a personal token: set AIMS_TOKEN, or name a file with --token-file.")
