@@ -136,8 +136,8 @@ def tokens_of(events: Iterable[Event]) -> dict[str, Token]:
 def enter_token(found: dict[str, Token], event: Event) -> None:
     """What one event makes of the tokens; one about a token that was never issued makes nothing of them."""
     name = event.subject.removeprefix("token/")
-    if event.kind == ISSUED:
-        body = event.body
+    body = event.body
+    if event.kind == ISSUED and body.keys() >= {"account", "sha256", "scopes", "expires_on"}:
         expires = dt.date.fromisoformat(body["expires_on"])
         found[name] = Token(name, body["account"], body["sha256"], tuple(body["scopes"]), expires)
     elif event.kind == REVOKED and name in found:
@@ -178,10 +178,11 @@ def _hash(secret: str) -> str:
 
 def _appointed(account: Account, event: Event) -> Account:
     body = event.body
+    # Of what was written past the door, and misses something, comes an account that may do less.
     return replace(
         account,
-        roles=frozenset(body["roles"]),
-        systems=frozenset(body["systems"]),
-        teams=frozenset(body["teams"]),
-        demonstration=body["demonstration"],
+        roles=frozenset(body.get("roles", ())),
+        systems=frozenset(body.get("systems", ("nothing",))),
+        teams=frozenset(body.get("teams", ())),
+        demonstration=body.get("demonstration", False),
     )

@@ -72,13 +72,13 @@ def exemptions_of(events: Iterable[Event]) -> dict[str, Exemption]:
 
 def enter_exemption(found: dict[str, Exemption], event: Event) -> None:
     """What one event makes of the exceptions; one about a request that was never made makes nothing of them."""
-    if event.kind == REQUESTED:
-        body, name = event.body, f"EX-{event.seq}"
+    body, name = event.body, f"EX-{event.seq}"
+    if event.kind == REQUESTED and body.keys() >= {"duty", "account", "until", "reason", "instead"}:
         until = dt.date.fromisoformat(body["until"])
         asked = (body["duty"], body["account"], event.subject.split("/")[0], until, body["reason"], body["instead"])
         found[name] = Exemption(name, *asked, requested_by=event.actor)
         return
-    name = f"EX-{event.body['request']}"
+    name = f"EX-{body.get('request')}"
     if name in found and event.kind == GRANTED:
         found[name] = replace(found[name], granted_by=event.actor)
     elif name in found and event.kind == WITHDRAWN:

@@ -15,6 +15,7 @@ import pytest
 
 from governance.records import Measurement, Outcome, Part, Verdict
 from governance.register import Judgement, Register
+from tests.governance.acting_people import Door
 
 NOON = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)
 
@@ -300,3 +301,15 @@ def tamper(database: Path) -> Callable[..., None]:
             connection.commit()
 
     return run
+
+
+@pytest.fixture
+def door(register: Register) -> Door:
+    """A register with nobody in it yet."""
+    return Door(register)
+
+
+@pytest.fixture
+def staffed(door: Door) -> Door:
+    """A register with demonstration people."""
+    return door.staff()
