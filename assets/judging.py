@@ -28,7 +28,9 @@ from governance import periods
 from governance.assessment import Criterion
 from governance.budget import looks
 from governance.declarations import Declaration
+from governance.faults import DeclarationFaults
 from governance.metrics import METRICS
+from governance.organisation import declared_deadlines
 from governance.records import Measurement, Verdict
 from governance.register import Judgement
 from governance.system import Window
@@ -83,10 +85,21 @@ def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, A
         earlier=earlier_of(chosen, site),
         also=label_age(declaration, batch, landing, outcomes),
     )
-    site.register.keep(judgement, at=site.at)
+    site.register.keep(judgement, at=site.at, look_back_days=look_back_days())
     event = site.register.last("batch.judged", subject)
     assert event is not None
     return event.body
+
+
+def look_back_days() -> int | None:
+    """How long after its closing a breach reopens a case; however long, where nobody could read what was declared.
+
+    That they are is told by `aims check`; it keeps no batch from being judged.
+    """
+    try:
+        return declared_deadlines().look_back_days
+    except DeclarationFaults:
+        return None
 
 
 def judge_restated(declaration: Declaration, batch: str, site: Site) -> tuple[str, ...]:

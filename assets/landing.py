@@ -134,7 +134,7 @@ def _take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tu
     observed |= {"source_sha256": opened.digest or digest, "landed_at": site.at.isoformat()}
     return {
         "digest": digest,
-        "asserted": declaration.system.source(part).provenance.model_dump(),
+        "asserted": declaration.system.source(part).provenance.model_dump(mode="json", exclude_none=True),
         "observed": observed,
         "declaration": declaration.digest,
     }, path

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from assets.code import code_digest
 from assets.home import Site
-from assets.judging import criteria_of, is_mature, judgement_of
+from assets.judging import criteria_of, is_mature, judgement_of, look_back_days
 from assets.profiles import has_profile, keep_profile, read_profile
 from assets.reference import reference_profile
 from assets.relying import reliance_inputs
@@ -70,7 +70,7 @@ def _judge_window(
     inputs["profile"] = keep_profile(site.home.profiles, whole)
     criteria = criteria_of(declaration, *window.kinds)
     judgement = judgement_of(declaration, window.name, whole, reference, criteria, inputs, site)
-    return site.register.keep(judgement, at=site.at)
+    return site.register.keep(judgement, at=site.at, look_back_days=look_back_days())
 
 
 def window_ending_with(declaration: Declaration, batch: str, kind: object) -> str | None:

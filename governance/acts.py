@@ -174,6 +174,8 @@ class Act:
         What is typed → the subject in the ledger, such as `NC-12` → `system/criterion/segment`, and `refers`.
     refers : frozenset of str
         Keys that `subject` adds to the body, such as `case`.
+    then : callable or None
+        What the record draws from it by itself, in the same transaction: a finding opens a suspicion.
     of_system : bool
         Whether the subject begins with a system's id, on which the account must be allowed to act.
     """
@@ -188,6 +190,7 @@ class Act:
     subject: Callable[[Before, str], Named] = as_given
     refers: frozenset[str] = frozenset()
     of_system: bool = True
+    then: Callable[[sa.Connection, Event], object] | None = None
 
 
 def apart(before: Before, event: Event, others: Iterable[str | None], duty: str) -> None:
@@ -233,7 +236,10 @@ def perform(
     # As it will be read again: the rule must not see a number now and a text when the record is replayed.
     body = json.loads(canonical_bytes(said_so))
     _check(before, act, Event(seq, at.isoformat(), account, act.kind, about, body))
-    return ledger.append(connection, act.kind, about, body, actor=account, at=at)
+    event = ledger.append(connection, act.kind, about, body, actor=account, at=at)
+    if act.then is not None:
+        act.then(connection, event)
+    return event
 
 
 def authenticate(connection: sa.Connection, text: str, act: Act, at: dt.datetime) -> Token:

@@ -5,27 +5,22 @@ One system with faults never hides the others: it is returned beside them, as fa
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-
-import yaml
-from pydantic import BaseModel, ValidationError
 
 from governance import budget
 from governance.assessment import Approval, Criterion, ImpactAssessment
 from governance.canonical import digest
 from governance.criterion_faults import criterion_faults
+from governance.documents import Document, shaped
 from governance.faults import DeclarationFaults, Fault, UsageFault
 from governance.metrics import METRICS
 from governance.periods import floor
 from governance.system import Kind, Model, System, kind_of
 
 FILES = ("system.yaml", "contract.yaml", "impact_assessment.yaml")
-Shape = TypeVar("Shape", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +112,16 @@ def load(folder: Path) -> Declaration:
         Everything that is wrong with it, over all its files.
     """
     faults: list[Fault] = []
-    documents = {name: _Document.read(folder / name, faults) for name in FILES}
+    documents = {name: Document.read(folder / name, faults) for name in FILES}
     optional = {
-        name: _Document.read(folder / name, faults)
+        name: Document.read(folder / name, faults)
         for name in ("model.yaml", "approval.yaml")
         if (folder / name).exists()
     }
-    system = _shape(documents["system.yaml"], System, faults)
-    assessment = _shape(documents["impact_assessment.yaml"], ImpactAssessment, faults)
-    model = _shape(optional.get("model.yaml"), Model, faults)
-    approval = _shape(optional.get("approval.yaml"), Approval, faults)
+    system = shaped(documents["system.yaml"], System, faults)
+    assessment = shaped(documents["impact_assessment.yaml"], ImpactAssessment, faults)
+    model = shaped(optional.get("model.yaml"), Model, faults)
+    approval = shaped(optional.get("approval.yaml"), Approval, faults)
     contract = documents["contract.yaml"]
     types = _types(contract, faults)
     if system and contract:
@@ -145,132 +140,7 @@ def load(folder: Path) -> Declaration:
     return Declaration(folder, system, assessment, contract.text, types, required, model, approval, digests)
 
 
-class _Loader(yaml.SafeLoader):
-    """Leaves dates as text: YAML would raise on an impossible one, without a line. The shape says what is a date."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """A YAML file with the line of every key, so that a fault can point at it."""
-
-    name: str
-    text: str
-    sha256: str
-    value: Any
-    lines: dict[tuple[str | int, ...], int]
-
-    @classmethod
-    def read(cls, path: Path, faults: list[Fault]) -> _Document | None:
-        name = f"{path.parent.name}/{path.name}"
-        lines: dict[tuple[str | int, ...], int] = {}
-        try:
-            raw = path.read_bytes()
-            text = raw.decode("utf-8")
-            node = yaml.compose(text, Loader=_Loader)
-            value = yaml.load(text, Loader=_Loader)
-            twice = list(_walk(node, (), lines)) if node is not None else []
-        except FileNotFoundError:
-            faults.append(Fault(name, 1, "The file is missing.", "Write it; `docs/declarations.md` says how."))
-            return None
-        except OSError as error:
-            faults.append(Fault(name, 1, f"Cannot be read: {error.strerror}.", "It must be a readable file."))
-            return None
-        except UnicodeDecodeError as error:
-            faults.append(Fault(name, 1, f"Not UTF-8 text (byte {error.start}).", "Save it as UTF-8."))
-            return None
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            faults.append(Fault(name, line, f"Not YAML: {error.problem}.", "Mend the syntax."))
-            return None
-        except yaml.reader.ReaderError as error:
-            line = text.count("\n", 0, error.position) + 1
-            faults.append(Fault(name, line, f"Not YAML: {error.reason}.", "Remove the control character."))
-            return None
-        except ValueError as error:  # a tag such as !!int before something else
-            faults.append(Fault(name, 1, f"Not YAML: {error}.", "Mend the value."))
-            return None
-        except RecursionError:  # an alias for what it stands in, or a thousand brackets
-            faults.append(Fault(name, 1, "Nested in itself, or too deeply.", "Write it out."))
-            return None
-        faults.extend(Fault(name, line, f"The key {key!r} stands there twice.", "Keep one.") for key, line in twice)
-        if not isinstance(value, dict):
-            faults.append(Fault(name, 1, f"Must be a mapping, got {type(value).__name__}.", "Start with `id: ...`."))
-            return None
-        return cls(name, text, hashlib.sha256(raw).hexdigest(), value, lines)
-
-    def line(self, where: tuple[str | int, ...]) -> int:
-        """Line of the deepest key of `where` that is in the file."""
-        for length in range(len(where), 0, -1):
-            if where[:length] in self.lines:
-                return self.lines[where[:length]]
-        return 1
-
-    def fault(self, where: tuple[str | int, ...], what: str, remedy: str) -> Fault:
-        """A fault that points at `where`."""
-        return Fault(self.name, self.line(where), what, remedy)
-
-
-def _walk(
-    node: yaml.Node, path: tuple[str | int, ...], lines: dict[tuple[str | int, ...], int]
-) -> Iterator[tuple[str, int]]:
-    """Notes the line of every key and item; yields keys that stand twice, which YAML would silently merge."""
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            here = (*path, key.value)
-            if key.value in seen:
-                yield key.value, key.start_mark.line + 1
-            seen.add(key.value)
-            lines[here] = key.start_mark.line + 1
-            yield from _walk(value, here, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            lines[(*path, index)] = value.start_mark.line + 1
-            yield from _walk(value, (*path, index), lines)
-
-
-def _shape(document: _Document | None, shape: type[Shape], faults: list[Fault]) -> Shape | None:
-    if document is None:
-        return None
-    try:
-        return shape.model_validate(document.value)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False)
-        # A list with a wrong item is also called too short: that is no second fault.
-        around = {item["loc"][:depth] for item in found for depth in range(len(item["loc"]))}
-        faults += [_as_fault(document, i) for i in found if i["type"] != "too_short" or i["loc"] not in around]
-        return None
-
-
-def _as_fault(document: _Document, error: Any) -> Fault:
-    where = tuple(error["loc"])
-    if where[0:1] == ("sources",):
-        where = where[:2] + where[3:]  # without the kind of source, which is no key of the file
-    name = ".".join(str(part) for part in where)
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "missing":
-        return document.fault(where, f"{name}: is missing.", "Add it.")
-    if error["type"] == "extra_forbidden":
-        return document.fault(where, f"{name}: unknown key.", "Remove it, or mend its spelling.")
-    if error["type"] == "value_error":
-        return document.fault(where, f"{name}: {message}" if name else message, "")
-    if error["type"] == "union_tag_invalid":  # the input is the whole source, which may hold a password
-        return document.fault(where, f"{name}: {message}.", "Mend the value.")
-    return document.fault(where, f"{name}: {message}, got {_short(error.get('input'))}.", "Mend the value.")
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _types(contract: _Document | None, faults: list[Fault]) -> dict[str, str]:
+def _types(contract: Document | None, faults: list[Fault]) -> dict[str, str]:
     """Column → logical type. The contract's other rules are compiled by `checks.contract`."""
     if contract is None:
         return {}
@@ -293,7 +163,7 @@ def _types(contract: _Document | None, faults: list[Fault]) -> dict[str, str]:
     return types
 
 
-def _required(contract: _Document, system: System) -> frozenset[str]:
+def _required(contract: Document, system: System) -> frozenset[str]:
     """Columns without which a batch is held back: what the contract requires, and what gives rows their place."""
     named = {item["name"] for item in contract.value["schema"][0]["properties"] if item.get("required")}
     return frozenset(
@@ -301,7 +171,7 @@ def _required(contract: _Document, system: System) -> frozenset[str]:
     )
 
 
-def _system_faults(system: System, document: _Document | None, folder: Path, types: dict[str, str]) -> Iterator[Fault]:
+def _system_faults(system: System, document: Document | None, folder: Path, types: dict[str, str]) -> Iterator[Fault]:
     assert document is not None
     if system.id != folder.name:
         yield document.fault(
@@ -343,7 +213,7 @@ def _not_numbers(system: System, types: dict[str, str]) -> Iterator[str]:
 
 
 def _assessment_faults(
-    system: System, types: dict[str, str], assessment: ImpactAssessment, document: _Document | None
+    system: System, types: dict[str, str], assessment: ImpactAssessment, document: Document | None
 ) -> Iterator[Fault]:
     assert document is not None
     if assessment.system != system.id:
@@ -360,7 +230,7 @@ def _assessment_faults(
             )
 
 
-def _model_faults(system: System, model: Model, document: _Document | None) -> Iterator[Fault]:
+def _model_faults(system: System, model: Model, document: Document | None) -> Iterator[Fault]:
     assert document is not None
     if not system.sources.training:
         yield document.fault((), "A model needs a training source.", "Declare sources.training in system.yaml.")
@@ -380,7 +250,7 @@ def _model_faults(system: System, model: Model, document: _Document | None) -> I
             yield document.fault(("features", index), f"features: unknown column {name!r}.", "Mend it.")
 
 
-def _approval_faults(assessment: ImpactAssessment, approval: Approval, document: _Document | None) -> Iterator[Fault]:
+def _approval_faults(assessment: ImpactAssessment, approval: Approval, document: Document | None) -> Iterator[Fault]:
     assert document is not None
     if approval.approved_by.casefold() == assessment.author.casefold():
         what = f"approved_by: {approval.approved_by!r} is the author of the assessment."

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from governance import appointing, nonconformity
-from governance.acts import Act
+from collections.abc import Iterator
+from typing import Any
 
-PROCESSES = (appointing, nonconformity)
+from governance import appointing, corrective_action, reminders
+from governance.acts import Act, Before
+from governance.due import Due
+from governance.management import Deadlines
+
+PROCESSES: tuple[Any, ...] = (appointing, corrective_action, reminders)
 ACTS: tuple[Act, ...] = tuple(act for process in PROCESSES for act in process.ACTS)
 BY_VERB = {act.verb: act for act in ACTS}
 # What the record may hold of acts, `aims token issue` included.
 RECORDED = (*ACTS, appointing.ISSUE)
 # Kinds of events that both a person and the pipeline may append.
 AUTOMATIC = frozenset(kind for process in PROCESSES for kind in getattr(process, "AUTOMATIC", ()))
+
+
+def due(before: Before, deadlines: Deadlines) -> Iterator[Due]:
+    """Everything that somebody has to do by a day, over all processes."""
+    for process in PROCESSES:
+        if hasattr(process, "due"):
+            yield from process.due(before, deadlines)

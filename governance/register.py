@@ -165,9 +165,10 @@ class Register:
         with self.reading() as connection:
             return list(ledger.events(connection, kind=kind, prefix=prefix))
 
-    def keep(self, judgement: Judgement, *, at: dt.datetime) -> bool:
-        """Stores measurements and verdicts, and opens or extends suspicions, in one transaction.
+    def keep(self, judgement: Judgement, *, at: dt.datetime, look_back_days: int | None = None) -> bool:
+        """Stores measurements and verdicts, and opens, extends or reopens cases, in one transaction.
 
+        A case that was closed more than `look_back_days` ago is not reopened: a linked one opens (None: however long).
         Returns False when the same look was kept before: nothing is written then.
         """
         subject = f"{judgement.system}/{judgement.batch}"
@@ -200,17 +201,24 @@ class Register:
                 connection.execute(VERDICT.insert(), judged)
             if parted:
                 connection.execute(PART.insert(), parted)
-            self._suspect(connection, judgement, judged, at)
+            self._suspect(connection, judgement, judged, at, look_back_days)
         return True
 
     def _suspect(
-        self, connection: sa.Connection, judgement: Judgement, judged: list[dict[str, Any]], at: dt.datetime
+        self,
+        connection: sa.Connection,
+        judgement: Judgement,
+        judged: list[dict[str, Any]],
+        at: dt.datetime,
+        look_back_days: int | None,
     ) -> None:
         """A breach opens a suspicion or joins the open one; a restated value is attached, never withdraws it."""
         for verdict, row in zip(judgement.verdicts, judged, strict=True):
             subject = f"{judgement.system}/{verdict.criterion}/{verdict.segment}"
             case = nonconformity.current(connection, subject)
-            kind = nonconformity.next_event(case, judgement.batch, verdict.outcome)
+            kind = nonconformity.next_event(
+                case, judgement.batch, verdict.outcome, at=at, look_back_days=look_back_days
+            )
             if kind is None:
                 continue
             body = {
@@ -266,6 +274,11 @@ class Register:
             measured = {row["id"]: _as_measurement(row) for row in _stored(connection, MEASUREMENT, look.seq)}
             judged = _stored(connection, VERDICT, look.seq)
         return tuple(measured.values()), tuple(_as_verdict(row, measured[row["measurement"]]) for row in judged)
+
+    def measured_in(self, look: Event) -> dict[str, Measurement]:
+        """Id → measurement, of those that a `batch.judged` event stands for."""
+        with self.reading() as connection:
+            return {row["id"]: _as_measurement(row) for row in _stored(connection, MEASUREMENT, look.seq)}
 
     def part_records(self, system: str, batch: str) -> tuple[Part, ...]:
         """The current parts of one batch, as records again; each holds a measurement equal to that of `records`."""

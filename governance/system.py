@@ -52,13 +52,17 @@ class Strict(BaseModel):
 
 
 class Provenance(Strict):
-    """What the supplier says of the data; what we saw ourselves is kept apart from it (A.7.3, A.7.5)."""
+    """What the supplier says of the data; what we saw ourselves is kept apart from it (A.7.3, A.7.5).
+
+    From the batch of `synthetic_from` on the rows were made and not met: they show nothing about the world.
+    """
 
     origin: Text
     supplier: Text
     licence: Text
     legal_basis: Text
     collected: Text
+    synthetic_from: dt.date | None = None
 
 
 class PackageSource(Strict):

@@ -165,7 +165,9 @@ def _command(act: Act) -> click.Command:
     roles = ", ".join(sorted(role.replace("_", " ") for role in act.roles))
 
     def act_now(subject: str, token_file: str | None, as_json: bool, **said: Any) -> None:
-        _tell(_perform(act, subject, said, _token(Path(token_file) if token_file else None)), as_json)
+        event = _perform(act, subject, said, _token(Path(token_file) if token_file else None))
+        _tell(event, as_json)
+        _follow(event)
 
     return click.Command(
         act.verb,
@@ -211,6 +213,18 @@ def _perform(act: Act, subject: str, said: Mapping[str, Any], held: str) -> Even
         raise UsageFault(f"Nothing is recorded in {place.root}. Start with `aims demo`, or name it with AIMS_HOME.")
     given = {name: value for name, value in said.items() if value is not None and value != ()}
     return act_with(place.register().engine, act, subject, given, token=held, at=dt.datetime.now(dt.UTC))
+
+
+def _follow(event: Event) -> None:
+    """Attaches at once what the next step needs: candidates for the cause and the extent, or what batches show."""
+    from governance.nonconformity import CONFIRMED, IMPLEMENTED, VERIFIED
+
+    if event.kind in (CONFIRMED, IMPLEMENTED, VERIFIED):
+        from assets.following import follow
+        from assets.home import site
+        from governance.declarations import load_all, systems_folder
+
+        follow(load_all(systems_folder()).sound, site(run="aims"))
 
 
 def _token(file: Path | None) -> str:

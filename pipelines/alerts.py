@@ -13,7 +13,16 @@ from governance.ledger import Event
 from governance.records import Outcome
 
 LOG = logging.getLogger("aims.alert")
-KINDS = ("nonconformity.suspected", "batch.held", "batch.absent", "run.failed")
+KINDS = (
+    "nonconformity.suspected",
+    "nonconformity.reopened",
+    "batch.held",
+    "batch.absent",
+    "run.failed",
+    "due.reminded",
+    "due.overdue",
+    "due.escalated",
+)
 SENT = "alert.sent"
 
 
@@ -58,8 +67,17 @@ def _open_questions(declarations: dict[str, Declaration], site: Site) -> Iterato
 
 def _line(event: Event) -> str:
     body = event.body
-    if event.kind == "nonconformity.suspected":
-        reason = body["evidence"]["reason"]
-        return f"suspected nonconformity NC-{event.seq} {event.subject} in batch {body['batch']}: {reason}"
+    if event.kind.startswith("nonconformity."):
+        what = "suspected" if event.kind == "nonconformity.suspected" else "reopened"
+        where = f" in batch {body['batch']}" if body["batch"] else ""
+        return (
+            f"{what} nonconformity NC-{body['case'] or event.seq} {event.subject}{where}: {body['evidence']['reason']}"
+        )
+    if event.kind.startswith("due."):
+        states = {"due.reminded": "due", "due.overdue": "overdue", "due.escalated": "long overdue (escalated)"}
+        return (
+            f"{states[event.kind]} on {body['due']}: {body['what']} "
+            f"({event.subject.split('/')[0]}, {body['owner'] or 'nobody named'})"
+        )
     words = {"batch.held": "held back", "batch.absent": "absent", "run.failed": "run failed (operations)"}
     return f"{words[event.kind]}: {event.subject}: {body.get('reason', '')}"

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from assets.factory import PARTITIONS, key
+from assets.following import follow
 from assets.home import Site, site
 from assets.landing import batch_part
 from assets.sources import sign_of
@@ -61,7 +62,7 @@ def cadence_schedules(systems: Systems) -> list[dg.ScheduleDefinition]:
 
 
 def watchdog_sensor(systems: Systems) -> dg.SensorDefinition:
-    """Enters batches that never came into the ledger, and tells what has not been told."""
+    """Enters batches that never came into the ledger, follows open cases, and tells what has not been told."""
 
     @dg.sensor(
         name="watchdog",
@@ -73,8 +74,12 @@ def watchdog_sensor(systems: Systems) -> dg.SensorDefinition:
     def watchdog() -> dg.SkipReason:
         place = site(run="sensor:watchdog")
         absent = sum(record_absences(d, place.register, place.at) for d in systems.values())
+        new = follow(systems, place)
         told = deliver(dict(systems), place)
-        return dg.SkipReason(f"{absent} newly absent, {told} alerts sent")
+        return dg.SkipReason(
+            f"{absent} newly absent, {new.facts} facts, {new.observations} observations and {new.reminders} reminders "
+            f"new, {told} alerts sent"
+        )
 
     return watchdog
 

@@ -21,9 +21,10 @@ from governance import periods
 from governance.assessment import without_anchor
 from governance.declarations import Declaration, Declarations, load_all, systems_folder
 from governance.faults import UsageFault
+from governance.nonconformity import TO_BE_TRIAGED
 from governance.records import Outcome
 from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register
-from pipelines import acting
+from pipelines import acting, cases_command
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
 SYSTEM = click.option("--system", help="Only this system.")
@@ -61,7 +62,15 @@ def main() -> None:
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING, force=True)
 
 
-for _command in (acting.act, acting.accounts, acting.exceptions, acting.token):
+for _command in (
+    acting.act,
+    acting.accounts,
+    acting.exceptions,
+    acting.token,
+    cases_command.case,
+    cases_command.due,
+    cases_command.follow,
+):
     main.add_command(_command)
 
 
@@ -163,7 +172,7 @@ def up(port: int) -> None:
 @main.command()
 @JSON
 def status(as_json: bool) -> None:
-    """What stands where: batches, verdicts, suspicions, findings."""
+    """What stands where: batches, verdicts, open nonconformities, findings."""
     found = load_all(systems_folder())
     place = home()
     if as_json:
@@ -238,14 +247,15 @@ def explain(system: str, batch: str, criterion: str | None, as_json: bool) -> No
 @SYSTEM
 @JSON
 def nonconformities(system: str | None, as_json: bool) -> None:
-    """The register: suspected nonconformities, with their batches and evidence."""
+    """The register: nonconformities with their state, batches, evidence, and the day by which the next step is due."""
     from pipelines.listing import show
 
     _known(system)
     place = home()
     cases = place.register().nonconformities(system) if place.exists else []
-    columns = ("id", "system", "criterion", "segment", "state", "severity", "opened_at", "batches", "owner")
-    show([case.as_row() for case in cases], columns, as_json=as_json, empty="No nonconformity is suspected.")
+    columns = ("id", "system", "criterion", "segment", "state", "severity", "opened_at", "batches", "owner", "due")
+    rows = [{**case.as_row(), "due": cases_command.next_due(case)} for case in cases]
+    show(rows, columns, as_json=as_json, empty="No nonconformity is suspected.")
 
 
 @main.command()
@@ -419,10 +429,15 @@ def _summary(found: Declarations, place: Home) -> None:
             click.echo("  note      the assessment was approved by a demonstration person, not by anybody real")
     cases = register.nonconformities()
     click.echo("")
-    click.echo(f"Open suspicions: {len(cases)}")
-    for case in cases:
+    open_cases = [case for case in cases if case.is_open]
+    to_triage = sum(case.state in TO_BE_TRIAGED for case in open_cases)
+    click.echo(f"Open nonconformities: {len(open_cases)}, of which {to_triage} wait for triage")
+    for case in open_cases:
         batches = ", ".join(_label(found, case.system, batch) for batch in case.batches)
-        click.echo(f"  {case.id}  {case.system}  {case.criterion}  [{case.segment}]  in {batches}")
+        click.echo(
+            f"  {case.id}  {case.system}  {case.criterion}  [{case.segment}]  {case.state.replace('_', ' ')}"
+            + (f", in {batches}" if batches else "")
+        )
     _tell_faults(found)
     click.echo("")
     click.echo("Next: aims nonconformities · aims verdicts --batch 2014Q2 · aims ledger verify · aims up")
@@ -438,19 +453,22 @@ def _status_row(declaration: Declaration, place: Home) -> dict[str, Any]:
             **base,
             "batches": {},
             "verdicts": {},
+            "open": 0,
             "suspicions": 0,
             "findings": [],
             "demonstration": False,
         }
     register = place.register()
     batches = states(declaration, register, dt.datetime.now(dt.UTC).date())
+    cases = register.nonconformities(declaration.id)
     rows = register.verdicts(system=declaration.id)
     findings = [f"{item.label} {item.state}: {item.reason}" for item in batches if item.state in ("held", "absent")]
     return {
         **base,
         "batches": _count(item.state for item in batches),
         "verdicts": {str(o): n for o in Outcome if (n := sum(row["verdict"] == o for row in rows))},
-        "suspicions": len(register.nonconformities(declaration.id)),
+        "open": sum(case.is_open for case in cases),
+        "suspicions": sum(case.state in TO_BE_TRIAGED for case in cases),
         "findings": findings + _broken_checks(declaration, register),
         "demonstration": bool(declaration.is_approved and declaration.approval and declaration.approval.demonstration),
     }

@@ -176,7 +176,10 @@ def run_all(runner: Runner, batches: Sequence[str], say: Progress) -> list[str]:
 
 
 def alert(declarations: dict[str, Declaration], run: str) -> int:
-    """Tells what has not been told; returns how many."""
+    """Follows every open case and tells what has not been told; returns how many were told."""
+    from assets.following import follow
     from pipelines.alerts import deliver
 
-    return deliver(declarations, site(run=run))
+    now = site(run=run)
+    follow(declarations, now)
+    return deliver(declarations, now)

@@ -1,0 +1,77 @@
+"""Follows every open case: attaches facts, observes later batches, reminds of what is due.
+
+Level-triggered: it looks at what the record says now, so it may run as often as one likes, and what a killed run left
+undone is done by the next one. Nothing here decides anything; people do (`governance.corrective_action`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from assets.causes import candidates
+from assets.extent import sweep
+from assets.home import Site
+from assets.observing import observe
+from governance import ledger, nonconformity, processes, reminders
+from governance.acts import SERVICE, Before
+from governance.declarations import Declaration
+from governance.nonconformity import FACTS, Nonconformity
+from governance.organisation import declared_deadlines
+
+# What was confirmed gets its facts; what is only suspected has its frozen evidence.
+FACTS_FOR = frozenset({"confirmed", "contained", "ineffective", "cause_found", "planned"})
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """How many facts, observations and reminders were new."""
+
+    facts: int
+    observations: int
+    reminders: int
+
+
+def follow(declarations: Mapping[str, Declaration], site: Site) -> Followed:
+    """One pass over all cases.
+
+    Raises
+    ------
+    DeclarationFaults
+        The organisation's documents, which set the deadlines, have faults.
+    """
+    cases = [case for case in site.register.nonconformities() if case.is_open]
+    facts = sum(_attach(case, declarations, site) for case in cases)
+    observations = sum(observe(case, site) for case in cases)
+    return Followed(facts, observations, _remind(site))
+
+
+def _attach(case: Nonconformity, declarations: Mapping[str, Declaration], site: Site) -> int:
+    """Candidates for the cause, and how far it reaches; once in each round."""
+    if case.state not in FACTS_FOR or case.evidence.get("criterion") is None:
+        return 0
+    new = 0
+    if f"{FACTS}/cause" not in case.steps:
+        new += _append(case, "cause", candidates(case, site), site)
+    if f"{FACTS}/extent" not in case.steps:
+        new += _append(case, "extent", sweep(case, declarations, site), site)
+    return new
+
+
+def _append(case: Nonconformity, step: str, facts: list[dict[str, Any]], site: Site) -> bool:
+    with ledger.writing(site.register.engine) as connection:
+        now = nonconformity.current(connection, case.subject)
+        if now is None or now.opened_seq != case.opened_seq or f"{FACTS}/{step}" in now.steps or not now.is_open:
+            return False
+        body = {"case": case.opened_seq, "step": step, "facts": facts}
+        ledger.append(connection, FACTS, case.subject, body, actor=SERVICE, at=site.at)
+    return True
+
+
+def _remind(site: Site) -> int:
+    deadlines = declared_deadlines()
+    with ledger.writing(site.register.engine) as connection:
+        before = Before(connection, ledger.head(connection)[0] + 1, site.at)
+        items = list(processes.due(before, deadlines))
+        return reminders.remind(connection, items, deadlines, at=site.at)
