@@ -74,6 +74,11 @@ class Before:
         """All exceptions from separations of duty, asked for, granted and ended, by id."""
         return exemptions_of(self.events("exception.*"))
 
+    @property
+    def begun(self) -> str | None:
+        """When the first account was opened, that is when the management system began; None before that."""
+        return min((account.opened_at for account in self.accounts.values()), default=None)
+
     def account(self, name: str) -> Account | None:
         """The account of this id, as it stood."""
         return self.accounts.get(name)
