@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from governance import ledger, nonconformity
 from governance.accounts import AccountId
@@ -20,6 +20,7 @@ from governance.acts import SERVICE, Act, Before, Named, Refused, Rule, apart
 from governance.due import Due, months_later
 from governance.ledger import Event
 from governance.management import Deadlines
+from governance.requirements import Requirement
 from governance.sampling import Population, drawn, population_digest, population_of, seed_of, within
 from governance.system import Strict, Text
 
@@ -30,8 +31,6 @@ FOUND, CONCLUDED = "audit.finding_recorded", "audit.concluded"
 AUTOMATIC = frozenset({FIXED})
 
 LEAD, AUDITOR = frozenset({"governance_lead"}), frozenset({"auditor"})
-# The id of a clause or control: 9.2, A.6.2.6.
-Requirement = Annotated[str, StringConstraints(pattern=r"^(A\.)?\d{1,2}(\.\d{1,2}){0,3}$")]
 Grade = Literal["conformity", "observation", "minor", "major"]
 
 

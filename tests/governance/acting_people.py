@@ -13,9 +13,10 @@ from governance.accounts import new_secret
 from governance.acts import SERVICE, Before, act_with, acts_faults, perform
 from governance.appointing import ISSUE
 from governance.ledger import Event
-from governance.processes import AUTOMATIC, BY_VERB, RECORDED
+from governance.processes import AUTOMATIC, RECORDED
 from governance.register import Register
 
+BY_VERB = {act.verb: act for act in RECORDED}
 MORNING = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 # Name → roles; two of each who must be two.
 STAFF = {

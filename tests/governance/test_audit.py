@@ -103,7 +103,9 @@ def test_whoever_draws_cannot_choose_the_seed_and_a_second_draw_is_another_one(s
     assert redraw_faults(staffed) == []
 
 
-@pytest.mark.parametrize("change", ["an item", "the seed", "the size of the population", "nobody drew it", "never fixed"])
+@pytest.mark.parametrize(
+    "change", ["an item", "the seed", "the size of the population", "nobody drew it", "never fixed"]
+)
 def test_a_sample_that_was_tampered_with_is_found(staffed: Door, change: str):
     name = sampled(staffed)
     seq = int(name[3:])
@@ -151,7 +153,13 @@ def test_each_population_is_what_the_record_holds_of_the_scope(staffed: Door, na
     judged(staffed, 2, "houses")
     breach = look({"c9/s": Outcome.BREACH}, system="loans", data="breach")
     staffed.register.keep(breach, at=NOON)
-    expected = {"verdicts": (13, 19), "batches": (5, 7), "nonconformities": (1, 1), "acts": (0, 0), "assessments": (1, 2)}
+    expected = {
+        "verdicts": (13, 19),
+        "batches": (5, 7),
+        "nonconformities": (1, 1),
+        "acts": (0, 0),
+        "assessments": (1, 2),
+    }
     with staffed.register.reading() as connection:
         head = ledger.head(connection)[0] + 1
         sizes = [len(population_of(connection, name, scope, head)) for scope in ("loans", "organisation")]
@@ -184,7 +192,13 @@ def test_an_auditor_finds_nothing_about_what_they_had_a_hand_in(staffed: Door):
 
 
 def test_whoever_had_a_hand_in_the_system_does_not_audit_it(staffed: Door):
-    said = {"duty": "author_approver", "account": "owner", "until": "2026-04-01", "reason": "alone", "instead": "a look"}
+    said = {
+        "duty": "author_approver",
+        "account": "owner",
+        "until": "2026-04-01",
+        "reason": "alone",
+        "instead": "a look",
+    }
     staffed.act("engineer", "request-exception", "loans", **said)
     staffed.act("lead", "change-account", "engineer", roles=("auditor",), demonstration=True)
     with pytest.raises(Refused, match=r"engineer had a hand in loans \(event \d+, exception.requested\)"):
@@ -303,7 +317,9 @@ def test_what_the_programme_owes_is_due(staffed: Door):
     name = sampled(staffed, size=1)
     assert days() == [("2026-06-30", "record what was found, and conclude")]
     (item,) = audit(staffed, name).items
-    staffed.act("auditor", "record-finding", name, items=(item,), grade="conformity", requirement="9.1", finding="Fine.")
+    staffed.act(
+        "auditor", "record-finding", name, items=(item,), grade="conformity", requirement="9.1", finding="Fine."
+    )
     staffed.tick(days=40)
     staffed.act("auditor", "conclude-audit", name, conclusion="It is kept to.")
     assert days() == [(months_later(staffed.at.date(), 12).isoformat(), "plan the next audit")]
