@@ -314,10 +314,17 @@ def sample_faults(connection: sa.Connection) -> Iterator[str]:
         draw = draws.pop(event.body.get("draw", 0), None)
         if draw is None or draw.subject != event.subject or event.seq != draw.seq + 1:
             yield f"event {event.seq} ({event.kind}, {event.subject}) fixes a sample that nobody drew."
-        elif fixed_sample(connection, draw) != event.body:
+        elif _drawn_again(connection, draw) != event.body:
             yield f"event {event.seq} ({event.kind}, {event.subject}): drawn again, the sample is another one."
     for seq, draw in draws.items():
         yield f"event {seq} ({draw.kind}, {draw.subject}): its sample was never fixed."
+
+
+def _drawn_again(connection: sa.Connection, draw: Event) -> dict[str, Any] | None:
+    try:
+        return fixed_sample(connection, draw)
+    except (LookupError, TypeError, ValueError, sa.exc.NoResultFound):
+        return None  # the record holds something that no act leaves, which is named elsewhere
 
 
 def _open_case(connection: sa.Connection, event: Event) -> None:

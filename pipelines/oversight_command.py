@@ -1,4 +1,4 @@
-"""`aims audits`, `aims concerns`, `aims incidents`, and what is written for them beside the record."""
+"""`aims audits`, `aims review`, `aims concerns`, `aims incidents`, and what is written for them beside the record."""
 
 from __future__ import annotations
 
@@ -59,6 +59,54 @@ def _drawn(row: dict[str, Any]) -> str | None:
 def _graded(findings: list[dict[str, Any]]) -> str | None:
     grades = [finding["grade"] for finding in findings]
     return ", ".join(f"{grades.count(grade)} {grade}" for grade in dict.fromkeys(grades)) or None
+
+
+@click.command()
+@click.argument("name", metavar="[REVIEW]", required=False)
+@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write the pack as Markdown.")
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the pack as a page.")
+@JSON
+def review(name: str | None, markdown: Path | None, html: Path | None, as_json: bool) -> None:
+    """Management reviews; with REVIEW what stands in front of it, the same today as on its day.
+
+    `aims review now` shows what would stand in front of a review that was opened now.
+    """
+    from governance.review import reviews_of
+    from pipelines.listing import show
+    from reports import management_review as report
+
+    _must_be_begun()
+    if name is None:
+        rows = [item.as_row() for item in reviews_of(_events("review.*")).values()]
+        columns = ("id", "state", "at", "size", "occasion", "opened_by", "attendance", "conclusion")
+        show(rows, columns, as_json=as_json, empty="No review was held. See `aims review now`.")
+        return
+    pack, found, decided = _pack(name)
+    for path, made in ((markdown, report.markdown), (html, report.page)):
+        if path:
+            _write(path, made(pack, found, decided).encode())
+    if as_json:
+        show([{"review": found, "pack": pack, "decided": decided}], (), as_json=True, empty="")
+    elif not (markdown or html):
+        click.echo(report.markdown(pack, found, decided), nl=False)
+
+
+def _pack(name: str) -> tuple[dict[str, Any], dict[str, Any] | None, list[dict[str, Any]]]:
+    """What stands in front of a review, its row, and what it decided; of `now` only the first."""
+    from governance import ledger
+    from governance.review import Review, decisions_of, pack_of, reviews_of
+
+    now = _now().isoformat(timespec="seconds")
+    with home().register().reading() as connection:
+        told = list(ledger.events(connection, kind="review.*"))
+        if name == "now":
+            size = ledger.head(connection)[0]
+            return pack_of(connection, Review("now", size + 1, now, "", "")), None, []
+        found = next((r for r in reviews_of(told).values() if r.id == name.upper()), None)
+        if found is None:
+            raise UsageFault(f"There is no review {name!r}. See `aims review`.")
+        decided = [d.as_row(now[:10]) for d in decisions_of(told).values() if d.review == found.seq]
+        return pack_of(connection, found), found.as_row(), decided
 
 
 @click.command()
@@ -260,4 +308,4 @@ def _must_be_begun() -> None:
         raise UsageFault(f"Nothing is recorded in {home().root}. Start with `aims demo`, or name it with AIMS_HOME.")
 
 
-COMMANDS: tuple[click.Command, ...] = (audits, concerns, concern, incidents, notice)
+COMMANDS: tuple[click.Command, ...] = (audits, review, concerns, concern, incidents, notice)
