@@ -7,6 +7,7 @@ of events: it shares no line with the rules that it tests.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -103,7 +104,7 @@ def suspicion(subject: str) -> dict[str, Any]:
 class Paths(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
+        self.folder = Path(tempfile.mkdtemp(dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
         self.engine = ledger.connect(self.folder / "register.db")
         self.events: list[ledger.Event] = []
         self.checked: list[ledger.Event] = []
@@ -147,19 +148,43 @@ class Paths(RuleBasedStateMachine):
         self._act(verb, self._case(subject).id, SAID[verb], account)
 
     @rule(
-        accounts=st.lists(st.sampled_from(tuple(PEOPLE)), min_size=1, max_size=24),
+        accounts=st.lists(st.sampled_from(tuple(PEOPLE)), min_size=8, max_size=40),
         subject=st.sampled_from(SUBJECTS),
         other=st.booleans(),
+        followed=st.booleans(),
     )
-    def on_the_way(self, accounts: list[str], subject: str, other: bool) -> None:
+    def many_of_them(self, accounts: list[str], subject: str, other: bool, followed: bool) -> None:
+        self._on_the_way(accounts, subject, other, followed)
+
+    @rule(
+        pair=st.lists(st.sampled_from(("max", "max", "oda", "lena", "eve", "mia")), min_size=2, max_size=3),
+        turns=st.lists(st.integers(0, 2), min_size=12, max_size=40),
+        subject=st.sampled_from(SUBJECTS),
+        other=st.booleans(),
+        followed=st.booleans(),
+    )
+    def few_of_them(self, pair: list[str], turns: list[int], subject: str, other: bool, followed: bool) -> None:
+        """A small team, in which whoever did something would be there to approve it, too."""
+        self._on_the_way([pair[turn % len(pair)] for turn in turns], subject, other, followed)
+
+    def _on_the_way(self, accounts: list[str], subject: str, other: bool, followed: bool) -> None:
         """The next step by whoever comes along, so that random calls get to the end at all."""
         for account in accounts:
             case = self._case(subject)
+            if followed and subject == SUBJECTS[0]:
+                self._follow(case)
             steps = NEXT.get(case.state, ())
             if steps:
                 self._act(steps[-1 if other else 0], case.id, SAID[steps[-1 if other else 0]], account)
                 self.nothing_is_closed_unearned()
                 self.only_people_act()
+
+    def _follow(self, case: nonconformity.Nonconformity) -> None:
+        """What the pipeline does by itself."""
+        if case.state == "contained":
+            self.attach_facts()
+        if case.state == "verifying" and not case.observations:
+            self.good_batches(30)
 
     @rule(subject=st.sampled_from(SUBJECTS), account=st.sampled_from(tuple(PEOPLE)))
     def call_it_ineffective(self, subject: str, account: str) -> None:
@@ -194,10 +219,10 @@ class Paths(RuleBasedStateMachine):
         self._append(nonconformity.OBSERVED, SUBJECTS[0], body)
 
     @precondition(lambda self: self._case(SUBJECTS[0]).state == "verifying")
-    @rule()
-    def good_batches(self) -> None:
+    @rule(n=st.sampled_from((29, 30)))
+    def good_batches(self, n: int) -> None:
         for batch in ("2026-05-01", "2026-06-01"):
-            self._observe(batch, "conforming", 30)
+            self._observe(batch, "conforming", n)
 
     @rule(batch=st.sampled_from(("2026-02-01", "2026-08-01", "2026-09-01")))
     def a_breach(self, batch: str) -> None:
@@ -276,7 +301,7 @@ def test_no_sequence_of_calls_closes_a_case_unearned() -> None:
     run_state_machine_as_test(
         Paths,
         settings=settings(
-            max_examples=80,
+            max_examples=60,
             stateful_step_count=80,
             deadline=None,
             derandomize=True,
