@@ -147,6 +147,16 @@ def test_an_act_dated_after_its_token_ended_is_found(staffed: Door):
     assert staffed.faulty() == [late]
 
 
+def test_an_act_with_somebody_elses_token_is_found(staffed: Door):
+    """Ids of tokens stand in the record; that one of them is valid does not make it anybody's."""
+    secret = staffed.issue("lead", "lead2")
+    body = {**APPOINTED, "token": staffed.tokens[secret]}
+    staffed.forge("account.opened", "account/dora", body, actor="lead2")
+    assert staffed.faulty() == []
+    seq = staffed.forge("account.opened", "account/emil", body, actor="lead")
+    assert staffed.faulty() == [seq]
+
+
 def test_events_of_the_pipeline_are_no_acts(staffed: Door):
     staffed.forge("batch.landed", "loans/2014-01-01", {"digest": "ab"}, actor=SERVICE)
     assert staffed.faults() == []
@@ -174,10 +184,13 @@ def test_the_replay_reads_the_record_as_the_door_does(staffed: Door, open_regist
             assert (replay.accounts, replay.tokens) == (before.accounts, before.tokens)
             assert replay.exemptions == before.exemptions
             for query in queries:
-                assert list(replay.events(**query)) == list(before.events(**query)), query
-            for kind in ("exception.granted", "account.opened", "batch.landed"):
+                expected = [e for e in before.events(**query) if e.kind != "batch.landed"]
+                assert list(replay.events(**query)) == expected, query
+            for kind in ("exception.granted", "account.opened"):
                 assert replay.last(kind, event.subject) == before.last(kind, event.subject)
-            replay.enter(event)
+            assert replay.last("batch.landed", "loans/2014-01-01") is None
+            # The batch counts as one that was against the rules: no reading finds it, whatever is read by.
+            (replay.leave_out if event.kind == "batch.landed" else replay.enter)(event)
 
 
 def timed(door: Door, acts: int) -> float:
