@@ -189,6 +189,18 @@ def test_a_clock_that_ran_out_is_found_without_anybody_and_once(staffed: Door):
     assert len(staffed.register.nonconformities()) == 1, "told too late is the same finding"
 
 
+def test_a_late_clock_that_people_rejected_is_not_opened_again(staffed: Door):
+    declared(staffed)
+    after = AWARE + dt.timedelta(hours=73)
+    with ledger.writing(staffed.register.engine) as connection:
+        assert find_late(connection, after) == 1
+    (case,) = staffed.register.nonconformities()
+    staffed.act("owner", "reject", case.id, at=after, reason="The authority was closed that day.")
+    with ledger.writing(staffed.register.engine) as connection:
+        assert find_late(connection, after + dt.timedelta(hours=1)) == 0
+    assert [item.state for item in staffed.register.nonconformities()] == ["rejected"]
+
+
 @pytest.mark.parametrize("hours", [-1, 30])
 def test_nobody_was_told_before_somebody_was_aware_or_in_the_future(staffed: Door, hours: int):
     name = declared(staffed)

@@ -133,6 +133,19 @@ def test_every_figure_is_the_one_counted_by_hand(staffed: Door):
     assert found["changes"]["counts"] == {"account.opened": 9}
 
 
+def test_a_second_try_that_works_is_no_first_one(staffed: Door):
+    name = case(staffed, "a")
+    through(staffed, name, contained_after=1, effective=False)
+    staffed.act("engineer", "find-cause", name, cause="No time.", grounds="The calendar.", extent="Only here.")
+    last = (staffed.at + dt.timedelta(days=30)).date().isoformat()
+    staffed.act("engineer", "plan-action", name, action="Time.", effect="It is kept.", due=last)
+    staffed.act("owner", "approve-action", name, statement="Good.")
+    staffed.act("engineer", "implement", name, done="An hour a week.")
+    staffed.act("reviewer", "verify", name, effective=True, statement="Looked at the calendar.")
+    tried = pack(staffed, opened(staffed))["nonconformities"]["effective_at_first_try"]
+    assert tried == {"verified": 1, "effective": 0, "share": 0.0}
+
+
 def test_the_pack_is_the_same_at_any_later_time(staffed: Door):
     lived(staffed)
     name = opened(staffed)
