@@ -17,6 +17,7 @@ from assets.observing import observe
 from governance import ledger, nonconformity, processes, reminders
 from governance.acts import SERVICE, Before
 from governance.declarations import Declaration
+from governance.incidents import find_late
 from governance.nonconformity import FACTS, Nonconformity
 from governance.organisation import declared_deadlines
 
@@ -71,6 +72,8 @@ def _append(case: Nonconformity, step: str, facts: list[dict[str, Any]], site: S
 
 def _remind(site: Site) -> int:
     deadlines = declared_deadlines()
+    with ledger.writing(site.register.engine) as connection:
+        find_late(connection, site.at)
     with ledger.writing(site.register.engine) as connection:
         before = Before(connection, ledger.head(connection)[0] + 1, site.at)
         items = list(processes.due(before, deadlines))

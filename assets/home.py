@@ -17,7 +17,18 @@ from governance import addresses, database
 from governance.faults import UsageFault
 from governance.register import Register
 
-FOLDERS = ("lake", "profiles", "reports", "models", "keys", "checkpoints", "spill", "dagster")
+FOLDERS = (
+    "lake",
+    "profiles",
+    "reports",
+    "models",
+    "keys",
+    "checkpoints",
+    "concerns",
+    "notices",
+    "spill",
+    "dagster",
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,16 @@ class Home:
     def spill(self) -> Path:
         """Where the engine puts what does not fit into memory, for as long as a query runs."""
         return self.root / "spill"
+
+    @property
+    def concerns(self) -> Path:
+        """What people wrote who raised a concern, named by salted digest. It may name people, and can be erased."""
+        return self.root / "concerns"
+
+    @property
+    def notices(self) -> Path:
+        """Drafts of notices about incidents. Nothing here was sent by this program."""
+        return self.root / "notices"
 
     @property
     def dagster(self) -> Path:

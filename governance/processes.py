@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from governance import appointing, corrective_action, reminders
+from governance import appointing, audit, concerns, corrective_action, incidents, reminders, review
 from governance.acts import Act, Before
 from governance.due import Due
 from governance.management import Deadlines
 
-PROCESSES: tuple[Any, ...] = (appointing, corrective_action, reminders)
+PROCESSES: tuple[Any, ...] = (appointing, corrective_action, audit, concerns, incidents, review, reminders)
 ACTS: tuple[Act, ...] = tuple(act for process in PROCESSES for act in process.ACTS)
 BY_VERB = {act.verb: act for act in ACTS}
-# What the record may hold of acts, `aims token issue` included.
-RECORDED = (*ACTS, appointing.ISSUE)
+# What the record may hold of acts: those too that a command of their own makes (a token's secret, a concern's text).
+RECORDED: tuple[Act, ...] = (
+    *ACTS,
+    appointing.ISSUE,
+    *(act for process in PROCESSES for act in getattr(process, "RECORDED", ())),
+)
 # Kinds of events that both a person and the pipeline may append.
 AUTOMATIC = frozenset(kind for process in PROCESSES for kind in getattr(process, "AUTOMATIC", ()))
 

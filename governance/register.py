@@ -306,10 +306,13 @@ class Register:
 
     def faults(self) -> list[str]:
         """Everything that does not hold: the chain, acts against their rules, stored results against their events."""
+        from governance.audit import sample_faults
         from governance.processes import AUTOMATIC, RECORDED
+        from governance.review import pack_faults
 
         with self.reading() as connection:
             found = [*ledger.chain_faults(connection), *acts_faults(connection, RECORDED, AUTOMATIC)]
+            found += [*sample_faults(connection), *pack_faults(connection)]
             looks = connection.execute(sa.select(ledger.EVENT).where(ledger.EVENT.c.kind == "batch.judged")).all()
             for look in looks:
                 if not _vouches(connection, look):

@@ -24,7 +24,7 @@ from governance.faults import UsageFault
 from governance.nonconformity import TO_BE_TRIAGED
 from governance.records import Outcome
 from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register
-from pipelines import acting, cases_command
+from pipelines import acting, cases_command, oversight_command
 from pipelines.ledger_command import ledger
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
@@ -72,6 +72,7 @@ for _command in (
     cases_command.due,
     cases_command.follow,
     ledger,
+    *oversight_command.COMMANDS,
 ):
     main.add_command(_command)
 

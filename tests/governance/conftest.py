@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from governance.records import Measurement, Outcome, Part, Verdict
 from governance.register import Judgement, Register
+from tests.governance.acting_people import Door
 
 NOON = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)
 
@@ -340,3 +341,15 @@ def opened(place: Path | sa.URL) -> Iterator[Register]:
     register = Register(place)
     yield register
     register.engine.dispose()
+
+
+@pytest.fixture
+def door(register: Register) -> Door:
+    """A register with nobody in it yet."""
+    return Door(register)
+
+
+@pytest.fixture
+def staffed(door: Door) -> Door:
+    """A register with demonstration people."""
+    return door.staff()
