@@ -36,6 +36,7 @@ SYNTHETIC = ("2015-01-01", "2015-04-01", "2015-07-01")
 CUT_OFF = "2014-04-01"
 PEOPLE = {
     "lena": "governance_lead",
+    "luis": "governance_lead",
     "oda": "system_owner",
     "mia": "ml_reviewer",
     "eve": "engineer",
@@ -223,7 +224,8 @@ def _judged_on_later_quarters(world: World, name: str) -> None:
 
 def _closed(world: World, name: str) -> None:
     closing = ("--statement", "Cause, action and effect were read", "--changed", "The join, and its review")
-    world.aims("act", "close", name, *closing, by="lena")
+    assert "now 0 of 3 later batches" in world.refused("close", name, *closing, by="lena"), "lena is a real person"
+    world.aims("act", "close", name, *closing, by="luis")
     assert world.case()["state"] == "closed" and world.case()["due"] is None
 
 
