@@ -24,7 +24,7 @@ from governance.faults import UsageFault
 from governance.nonconformity import TO_BE_TRIAGED
 from governance.records import Outcome
 from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register
-from pipelines import acting, cases_command, oversight_command
+from pipelines import acting, cases_command, organisation_command, oversight_command
 from pipelines.ledger_command import ledger
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
@@ -73,6 +73,7 @@ for _command in (
     cases_command.follow,
     ledger,
     *oversight_command.COMMANDS,
+    *organisation_command.COMMANDS,
 ):
     main.add_command(_command)
 
@@ -113,9 +114,10 @@ def check(table: bool) -> None:
                 f"{declaration.id}: note: {criterion} has a rolling reference, which learns a slow drift in; "
                 "keep a criterion against the frozen one beside it"
             )
-    if found.faults:
-        count = sum(map(len, found.faults.values()))
-        click.echo(f"{count} fault{'s' * (count != 1)} in {', '.join(found.faults)}.", err=True)
+    faulty = {**found.faults, **organisation_command.check_organisation(found)}
+    if faulty:
+        count = sum(map(len, faulty.values()))
+        click.echo(f"{count} fault{'s' * (count != 1)} in {', '.join(faulty)}.", err=True)
         sys.exit(1)
     if not found.sound:
         raise UsageFault(f"No system is declared in {systems_folder()}. Name another folder with AIMS_SYSTEMS.")
@@ -344,6 +346,7 @@ def _run_systems(
 
     place = home()
     register = place.register()
+    organisation_command.keep_documents(register, dt.datetime.now(dt.UTC))
     before = register.head()[0]
     held: list[str] = []
     failures: list[RunFailed] = []
