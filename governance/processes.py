@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from governance import appointing, corrective_action, reminders
+from governance import accepting, appointing, assessing, corrective_action, releasing, reminders
 from governance.acts import Act, Before
 from governance.due import Due
 from governance.management import Deadlines
 
-PROCESSES: tuple[Any, ...] = (appointing, corrective_action, reminders)
+PROCESSES: tuple[Any, ...] = (appointing, assessing, accepting, releasing, corrective_action, reminders)
 ACTS: tuple[Act, ...] = tuple(act for process in PROCESSES for act in process.ACTS)
 BY_VERB = {act.verb: act for act in ACTS}
 # What the record may hold of acts, `aims token issue` included.
