@@ -162,7 +162,8 @@ def _way(name: str, before: Any, after: Any, old: Criterion, new: Criterion) -> 
     if name in ("columns", "contrasts"):
         return _way_of_list(before, after)
     if name == "direction":
-        return -1 if after == "either" else 1
+        # From below, a change of the other sign was a breach at a smaller size than it is under `either`.
+        return -1 if (before, after) == ("above", "either") else 1
     if name == "severity":
         return 1 if SEVERITIES.index(after) < SEVERITIES.index(before) else -1
     if name == "on_inconclusive":

@@ -254,7 +254,9 @@ def test_an_altered_file_in_the_lake_stops_what_would_use_it(made: Made) -> None
         path.write_bytes(raw)
     made.approve()
     text = (made.folder / "impact_assessment.yaml").read_text()
-    (made.folder / "impact_assessment.yaml").write_text(text.replace("0.25", "0.26").replace("version: 1", "version: 2"))
+    (made.folder / "impact_assessment.yaml").write_text(
+        text.replace("0.25", "0.26").replace("version: 1", "version: 2")
+    )
     made.approve()
     for batch in BATCHES:
         (made.incoming / f"{batch}.csv").unlink()
