@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from governance import ledger
-from governance.accounts import CUSTODIAN, OPENED, new_secret
+from governance.accounts import CUSTODIAN, OPENED, accounts_of, new_secret
 from governance.acts import act_with, acts_faults, perform
 from governance.appointing import ACTS, ISSUE
 from governance.ledger import Event
@@ -29,7 +29,7 @@ ROLES = {
 
 @dataclass
 class People:
-    """The accounts of `ROLES`; `at` is when they act."""
+    """The accounts of `ROLES`, but those that are there already; `at` is when they act."""
 
     register: Register
     at: dt.datetime
@@ -37,7 +37,10 @@ class People:
 
     def __post_init__(self) -> None:
         with ledger.writing(self.register.engine) as connection:
+            there = accounts_of(ledger.events(connection, kind="account.*"))
             for name, roles in ROLES.items():
+                if name in there:  # a demonstration's
+                    continue
                 perform(connection, OPEN, name, {"roles": roles}, account=self._lead, at=self.at, token=self._held)
                 self._issue(connection, name)
 
