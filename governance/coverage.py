@@ -60,6 +60,21 @@ def measuring_gaps(declaration: Declaration, rows: Iterable[Mapping[str, Any]]) 
             yield f"criterion {criterion.id} is not measured (harm {criterion.harm}, batch {batch}): {why}"
 
 
+def never_measured(declaration: Declaration, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Criteria that had no value in any batch or window judged by the version in force; `rows` are its verdicts.
+
+    Told and no failure: outcomes may not be in yet, or the group may come one day.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["criterion"], []).append(row)
+    for name in (c.id for c in declaration.assessment.criteria):
+        mine = found.get(name, [])
+        if mine and all(row["value"] is None and row["verdict"] != Outcome.NOT_EVALUATED for row in mine):
+            batches = len({row["batch"] for row in mine})
+            yield f"criterion {name} had no value in any of {batches} looks so far: {mine[-1]['reason']}"
+
+
 def notes(declaration: Declaration) -> Iterator[str]:
     """What a reader of the assessment should know, and what fails nothing."""
     assessment = declaration.assessment

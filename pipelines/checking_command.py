@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from assets.home import home, site
-from governance.coverage import approval_gap, measuring_gaps, notes, questions
+from governance.coverage import approval_gap, measuring_gaps, never_measured, notes, questions
 from governance.declarations import Declaration, Declarations
 from governance.faults import UsageFault
 
@@ -60,23 +60,25 @@ def _missing(declaration: Declaration, now: Site | None) -> Iterator[str]:
         gap = approval_gap(declaration, before, now.at.date())
         promised = agreed_in(before, declaration)
     yield from [gap] if gap else []
-    yield from measuring_gaps(promised.declaration, _newest(declaration, promised.digest, now))
-
-
-def _newest(declaration: Declaration, digest: str | None, now: Site) -> list[dict[str, object]]:
-    """Verdicts of the newest batch, by the version in force."""
-    rows = [row for row in now.register.verdicts(system=declaration.id) if "/" not in row["batch"]]
+    rows = [row for row in _judged(declaration, promised.digest, now) if "/" not in row["batch"]]
     last = max((row["batch"] for row in rows), default=None)
-    return [row for row in rows if row["batch"] == last and row["assessment"] == digest]
+    yield from measuring_gaps(promised.declaration, [row for row in rows if row["batch"] == last])
+
+
+def _judged(declaration: Declaration, digest: str | None, now: Site) -> list[dict[str, Any]]:
+    """Verdicts by the version in force."""
+    return [row for row in now.register.verdicts(system=declaration.id) if row["assessment"] == digest]
 
 
 def _asked(declaration: Declaration, now: Site | None) -> list[str]:
-    from assets.agreed import record_now
+    from assets.agreed import agreed_in, record_now
 
     if now is None:
         return []
     with record_now(now) as before:
-        return list(questions(before, declaration.id))
+        promised = agreed_in(before, declaration)
+        asked = list(questions(before, declaration.id))
+    return [*asked, *never_measured(promised.declaration, _judged(declaration, promised.digest, now))]
 
 
 def _is_demonstration(declaration: Declaration, now: Site | None) -> bool:
