@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from governance.accounts import accounts_of
+from governance.accounts import CHANGED, CLOSED, OPENED, accounts_of
 from governance.acts import Before
 from governance.ledger import Event
 
@@ -20,6 +20,7 @@ SUBMITTED, APPROVED = "assessment.submitted", "assessment.approved"
 REFUSED, WITHDRAWN = "assessment.refused", "assessment.withdrawn"
 REPLAYED, DUE, KEPT = "assessment.replayed", "assessment.reassessment_due", "assessment.kept"
 OVERDUE = "assessment.reassessment_overdue"
+KINDS = (SUBMITTED, APPROVED, REFUSED, WITHDRAWN, REPLAYED, DUE, KEPT)
 
 TRIGGERS = {
     "new_model": "another model version was trained or released",
@@ -171,13 +172,13 @@ def pending(versions: Iterable[Version]) -> Version | None:
 
 def versions(before: Before, system: str) -> list[Version]:
     """All submissions of a system's assessment, as the record stood."""
-    return versions_of(before.events("assessment.*", subject=system), before.events("account.*"))
+    return versions_of(_told(before, system), _accounts(before))
 
 
 def in_force_on(before: Before, system: str, day: dt.date) -> Version | None:
     """Which version was in force at the end of that day (UTC)."""
-    until = [e for e in before.events("assessment.*", subject=system) if e.at[:10] <= day.isoformat()]
-    return in_force(versions_of(until, before.events("account.*")))
+    until = [e for e in _told(before, system) if e.at[:10] <= day.isoformat()]
+    return in_force(versions_of(until, _accounts(before)))
 
 
 def demonstration_is_due(before: Before, system: str, digest: str) -> bool:
@@ -210,7 +211,7 @@ def reassessments(before: Before, system: str) -> list[Reassessment]:
     """
     known = {version.seq: version for version in versions(before, system)}
     found: dict[int, Reassessment] = {}
-    for event in before.events("assessment.*", subject=system):
+    for event in _told(before, system):
         if event.kind == DUE:
             found[event.seq] = _due(event)
         elif event.kind == KEPT:
@@ -225,6 +226,16 @@ def unanswered(before: Before, system: str) -> list[Reassessment]:
     """What asks for a new look at the version in force and has no answer."""
     now = in_force(versions(before, system))
     return [r for r in reassessments(before, system) if now and r.version == now.seq and r.answer is None]
+
+
+def _told(before: Before, system: str) -> list[Event]:
+    """Kind by kind, which an index answers: this is asked for every batch, however long the record is."""
+    return sorted((e for kind in KINDS for e in before.events(kind, subject=system)), key=lambda event: event.seq)
+
+
+def _accounts(before: Before) -> list[Event]:
+    kinds = (OPENED, CHANGED, CLOSED)
+    return sorted((e for kind in kinds for e in before.events(kind)), key=lambda event: event.seq)
 
 
 def _submitted(event: Event) -> Version:
