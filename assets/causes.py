@@ -24,6 +24,7 @@ INPUTS = {
     "code": "this program",
     "model": "the candidate model",
 }
+CAUSES = {"mix": "other people", "rate": "something else has become of people who are alike"}
 CHANGES = ("model.trained", "model.released", "assessment.approved", "reference.frozen", "reference.accepted")
 
 
@@ -40,9 +41,15 @@ def candidates(case: Nonconformity, site: Site) -> list[dict[str, Any]]:
 
 
 def _parts(case: Nonconformity) -> Iterator[dict[str, Any]]:
-    named = [part for part in case.evidence.get("parts", ()) if part["about"] and part["share"] is not None]
-    for part in sorted(named, key=lambda part: -abs(float(part["share"])))[:NAMED]:
-        words = f"{part['kind']} of {part['by']}: {part['about']} makes {float(part['share']):.0%} of the value"
+    """The whole causes first (other people, or something else having become of people who are alike), then the bins
+    and groups that make most of the value."""
+    known = [part for part in case.evidence.get("parts", ()) if part["share"] is not None]
+    for part in (p for p in known if p["about"] is None):
+        words = f"{CAUSES.get(part['kind'], part['kind'])} (by {part['by']}): {float(part['share']):.0%} of the value"
+        yield {"kind": part["kind"], "about": part["by"], "words": words}
+    named = sorted((p for p in known if p["about"]), key=lambda part: -abs(float(part["share"])))
+    for part in named[:NAMED]:
+        words = f"{part['by']}: {part['about']} makes {float(part['share']):.0%} of the value ({part['kind']})"
         yield {"kind": "part", "about": f"{part['by']}: {part['about']}", "words": words}
 
 

@@ -114,8 +114,8 @@ class Nonconformity:
 
     @property
     def answerable(self) -> str | None:
-        """The party that answers for what was breached: the criterion's owner."""
-        return (self.evidence.get("criterion") or {}).get("owner")
+        """The party that answers for what was not met: the criterion's owner, or whom the finding names."""
+        return (self.evidence.get("criterion") or self.evidence).get("owner")
 
     @property
     def subject(self) -> str:
