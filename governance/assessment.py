@@ -10,20 +10,25 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from governance.comparison import Against
 from governance.metrics import METRICS, Metric
 from governance.system import Identifier, Sha256, Strict, Text, Window
 
 Level = Literal["low", "medium", "high"]
+# An account, never a name: nobody is named in what is recorded.
+AccountId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{1,40}$")]
 Direction = Literal["above", "below", "either"]
 # The frozen reference is None: a criterion that says nothing is held against it.
 Compared = Annotated[Against | None, BeforeValidator(lambda value: None if value == "frozen" else value)]
 
 
 class Harm(Strict):
-    """What could go wrong, for whom, how badly and how likely, before and in spite of the measures."""
+    """What could go wrong, for whom, how badly and how likely, before and in spite of the measures.
+
+    `reviewed_by` looks at it where nothing is measured; `accepted_because` is why what is left of it is borne.
+    """
 
     id: Identifier
     party: Text
@@ -33,6 +38,8 @@ class Harm(Strict):
     reversible: bool
     rationale: Text
     not_measured_because: Text | None = None
+    reviewed_by: Text | None = None
+    accepted_because: Text | None = None
 
 
 class Measure(Strict):
@@ -102,9 +109,10 @@ class ImpactAssessment(Strict):
     id: Identifier
     version: Annotated[int, Field(ge=1)]
     system: Identifier
-    author: Text
+    author: AccountId
     review_by: dt.date
     intended_use: Text
+    benefits: tuple[Text, ...] = ()
     excluded_uses: tuple[Text, ...]
     affected_groups: Annotated[tuple[Text, ...], Field(min_length=1)]
     harms: Annotated[tuple[Harm, ...], Field(min_length=1)]
@@ -121,12 +129,15 @@ class ImpactAssessment(Strict):
 
 
 class Approval(Strict):
-    """`approval.yaml`: who approved which bytes of the assessment. Author and approver are different people."""
+    """`approval.yaml`: a demonstration approval of these bytes, by an account that is no real person.
+
+    A file proves nobody: a real approval is an act in the record (`aims act approve-assessment`).
+    """
 
     assessment_sha256: Sha256
-    approved_by: Text
+    approved_by: AccountId
     approved_on: dt.date
-    demonstration: bool
+    demonstration: Literal[True]
     statement: Text
 
 

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, get_args
 
+from governance import ledger
 from governance.absence import states
+from governance.acts import Before
+from governance.coverage import approval_gap
 from governance.declarations import Declaration, Declarations
 from governance.ledger import Event
 from governance.register import Register
@@ -77,7 +80,10 @@ def _declared_row(
     system = declaration.system
     batches = states(declaration, register, as_of) if register and seen else []
     overdue = [item for item in batches if item.state in ("absent", "held", "landed")]
-    findings = list(_findings(declaration, seen)) + [f"{item.label}: {item.state}, {item.reason}" for item in overdue]
+    gap = _gap(declaration, register, as_of) if register and seen else None
+    findings = list(_findings(declaration, seen, gap)) + [
+        f"{item.label}: {item.state}, {item.reason}" for item in overdue
+    ]
     return {
         "id": system.id,
         "state": "running" if seen else "never ran",
@@ -94,7 +100,14 @@ def _declared_row(
     }
 
 
-def _findings(declaration: Declaration, seen: Seen | None) -> Iterable[str]:
+def _gap(declaration: Declaration, register: Register, as_of: dt.date) -> str | None:
+    """What is missing for its impact assessment to be in force, if anything."""
+    with register.reading() as connection:
+        at = dt.datetime.combine(as_of, dt.time.max, dt.UTC)
+        return approval_gap(declaration, Before(connection, ledger.head(connection)[0] + 1, at), as_of)
+
+
+def _findings(declaration: Declaration, seen: Seen | None, gap: str | None) -> Iterable[str]:
     if seen is None:
         yield "is declared and never ran"
         return
@@ -107,8 +120,8 @@ def _findings(declaration: Declaration, seen: Seen | None) -> Iterable[str]:
     for name in seen.models:
         if declaration.model is None or declaration.model.name != name:
             yield f"a model {name} was trained that is not declared any more"
-    if not declaration.is_approved:
-        yield "runs without an approved impact assessment: it is measured, and nothing is judged"
+    if gap:
+        yield gap
     if declaration.system.stage == "retirement":
         yield "is declared retired and was seen running"
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from governance import agreement, appointing, audit, concerns, corrective_action, incidents, reminders, review
+from governance import (
+    accepting,
+    agreement,
+    appointing,
+    assessing,
+    audit,
+    concerns,
+    corrective_action,
+    incidents,
+    releasing,
+    reminders,
+    review,
+)
 from governance.acts import Act, Before
 from governance.due import Due
 from governance.management import Deadlines
@@ -13,6 +25,9 @@ from governance.management import Deadlines
 PROCESSES: tuple[Any, ...] = (
     agreement,
     appointing,
+    assessing,
+    accepting,
+    releasing,
     corrective_action,
     audit,
     concerns,

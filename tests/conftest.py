@@ -220,19 +220,30 @@ class Made:
         return self.systems / "loans"
 
     def declare(self, **changed: Any) -> None:
-        """Writes the declaration; `changed` are whole documents by name, e.g. `system=...`."""
+        """Writes the declaration; `changed` are whole documents by name, e.g. `system=...`.
+
+        An assessment with other content than the one that is there gets the next version.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         documents = {
             "system.yaml": changed.get("system", system_yaml(str(self.incoming))),
             "contract.yaml": changed.get("contract", contract_yaml()),
-            "impact_assessment.yaml": changed.get("assessment", assessment_yaml()),
+            "impact_assessment.yaml": self._next_version(changed.get("assessment", assessment_yaml())),
         }
         for name, document in documents.items():
             (self.folder / name).write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
         self.approve()
 
+    def _next_version(self, assessment: dict[str, Any]) -> dict[str, Any]:
+        path = self.folder / "impact_assessment.yaml"
+        if not path.exists():
+            return assessment
+        before = yaml.safe_load(path.read_text(encoding="utf-8"))
+        same = {**before, "version": 0} == {**assessment, "version": 0}
+        return {**assessment, "version": before["version"] + (0 if same else 1)}
+
     def approve(self) -> None:
-        """Approves the assessment as it stands."""
+        """Approves the assessment as it stands, as a demonstration."""
         digest = hashlib.sha256((self.folder / "impact_assessment.yaml").read_bytes()).hexdigest()
         approval = {
             "assessment_sha256": digest,
