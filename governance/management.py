@@ -11,8 +11,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from governance.accounts import AccountId, Role
-from governance.system import Identifier, Strict, Text
+from governance.accounts import Role
+from governance.system import AccountId, Identifier, Strict, Text
 
 Days = Annotated[int, Field(ge=1, le=3660)]
 Months = Annotated[int, Field(ge=1, le=60)]

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from governance.accounts import Team
 from governance.management import Titled
-from governance.system import Identifier, Strict, Text
+from governance.system import Identifier, Strict, Team, Text
 
 Figure = Literal["days_to_triage", "days_to_contain", "share_of_due_batches_judged", "documents_overdue_for_review"]
 # Whether a figure must be at most or at least the target.

@@ -11,11 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from governance.accounts import AccountId, Team
 from governance.assessment import Level
 from governance.canonical import digest
 from governance.management import Titled
-from governance.system import Identifier, Strict, Text
+from governance.system import AccountId, Identifier, Strict, Team, Text
 
 LEVELS: tuple[Level, ...] = ("low", "medium", "high")
 # `system/harm`, as in the system's impact assessment.
