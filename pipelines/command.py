@@ -39,8 +39,27 @@ AS_KNOWN_ON = click.option(
 SUPERSEDED = click.option("--all", "superseded", is_flag=True, help="Superseded rows too.")
 
 
+# The commands as `aims --help` shows them; a test holds that each is in one of these.
+SECTIONS = {
+    "Run": ("demo", "run", "fetch", "up", "check"),
+    "What was found": ("status", "measurements", "verdicts", "explain", "inspect", "prove", "backtest", "replay"),
+    "Nonconformities": ("nonconformities", "case", "due", "follow"),
+    "The organisation": ("documents", "risks", "objectives", "applicability", "inventory", "systems", "roles"),
+    "Approval": ("assessment", "releases"),
+    "Review": ("audits", "review", "concern", "concerns", "incidents", "notice"),
+    "People": ("act", "accounts", "token", "exceptions"),
+    "The record": ("ledger",),
+}
+
+
 class Command(click.Group):
-    """Turns the faults that have a name into one line and an exit code."""
+    """Turns the faults that have a name into one line and an exit code; shows commands by what they are about."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for section, names in SECTIONS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(section):
+                formatter.write_dl([(name, found.get_short_help_str(80)) for name, found in commands if found])
 
     def invoke(self, ctx: click.Context) -> Any:
         from assets.acquisition import AcquisitionFault
@@ -84,7 +103,7 @@ for _command in (
 @main.command()
 @JSON
 def systems(as_json: bool) -> None:
-    """The inventory: every declared AI system."""
+    """Every declared AI system."""
     from pipelines.listing import show
 
     found = load_all(systems_folder())
