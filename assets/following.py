@@ -1,4 +1,4 @@
-"""Follows every open case: attaches facts, observes later batches, reminds of what is due.
+"""Follows every open case: attaches facts, observes later batches, reminds of what is due; and every assessment.
 
 Level-triggered: it looks at what the record says now, so it may run as often as one likes, and what a killed run left
 undone is done by the next one. Nothing here decides anything; people do (`governance.corrective_action`).
@@ -14,10 +14,13 @@ from assets.causes import candidates
 from assets.extent import sweep
 from assets.home import Site
 from assets.observing import observe
+from assets.reassessing import note_changes, suspect_overdue
+from assets.replaying import replay_pending
 from governance import ledger, nonconformity, processes, reminders
 from governance.acts import SERVICE, Before
 from governance.declarations import Declaration
 from governance.incidents import find_late
+from governance.management import Deadlines
 from governance.nonconformity import FACTS, Nonconformity
 from governance.organisation import declared_deadlines
 
@@ -27,25 +30,36 @@ FACTS_FOR = frozenset({"confirmed", "contained", "ineffective", "cause_found", "
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """How many facts, observations and reminders were new."""
+    """How many facts, observations, reminders, and questions about an assessment were new."""
 
     facts: int
     observations: int
     reminders: int
+    reassessments: int = 0
 
 
 def follow(declarations: Mapping[str, Declaration], site: Site) -> Followed:
-    """One pass over all cases.
+    """One pass over all assessments and cases.
 
     Raises
     ------
     DeclarationFaults
         The organisation's documents, which set the deadlines, have faults.
     """
+    deadlines = declared_deadlines()
+    asked = sum(_look_after(declaration, deadlines, site) for declaration in declarations.values())
     cases = [case for case in site.register.nonconformities() if case.is_open]
     facts = sum(_attach(case, declarations, site) for case in cases)
     observations = sum(observe(case, site) for case in cases)
-    return Followed(facts, observations, _remind(site))
+    return Followed(facts, observations, _remind(site, deadlines), asked)
+
+
+def _look_after(declaration: Declaration, deadlines: Deadlines, site: Site) -> int:
+    """What asks for a new look at the assessment, what was not answered in time, and what approvers wait for."""
+    new = note_changes(declaration, site)
+    suspect_overdue(declaration.id, deadlines, site)
+    replay_pending(declaration, site)
+    return new
 
 
 def _attach(case: Nonconformity, declarations: Mapping[str, Declaration], site: Site) -> int:
@@ -70,8 +84,7 @@ def _append(case: Nonconformity, step: str, facts: list[dict[str, Any]], site: S
     return True
 
 
-def _remind(site: Site) -> int:
-    deadlines = declared_deadlines()
+def _remind(site: Site, deadlines: Deadlines) -> int:
     with ledger.writing(site.register.engine) as connection:
         find_late(connection, site.at)
     with ledger.writing(site.register.engine) as connection:

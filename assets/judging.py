@@ -12,14 +12,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from assets.agreed import Agreed, agreed
 from assets.checking import settled
 from assets.code import code_digest
 from assets.comparisons import chosen_for, earlier_of, inputs_of, restated_by
+from assets.contrasts import contrasts_for
+from assets.demonstrating import enter_demonstration, wants_demonstration
 from assets.engines import table_of
 from assets.home import Site
 from assets.lake import keep_text
 from assets.landing import Landing, NotArrived, Part, batch_part, landed, usable
 from assets.profiles import has_profile, keep_profile, read_profile
+from assets.reassessing import note_new_segments
 from assets.reference import entity_key, reference_profile
 from assets.relying import reliance_inputs, reliance_of
 from assets.sampling import rows_told_apart
@@ -36,7 +40,7 @@ from governance.register import Judgement
 from governance.system import Window
 
 if TYPE_CHECKING:
-    from monitors.levels import Contrast, Levels
+    from monitors.levels import Levels
     from monitors.measure import Earlier
     from monitors.profile import Profile
 
@@ -55,11 +59,14 @@ def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, A
     landing = landed(declaration, batch, batch_part(declaration, batch), site)
     if landing is None:
         raise NotArrived(f"{declaration.id}: the batch {batch} has not been landed.")
-    approve_as_declared(declaration, site)
+    enter_demonstration(declaration, site)
+    promised = agreed(declaration, site)
+    declaration = promised.declaration
     reference = reference_profile(declaration, site)
     outcomes = landed(declaration, batch, "outcomes", site) if declaration.system.sources.outcomes else None
     chosen = chosen_for(declaration, batch, reference.digest, site)
-    inputs = _inputs(declaration, batch, landing.digest, outcomes.digest if outcomes else None, reference.digest, site)
+    known = outcomes.digest if outcomes else None
+    inputs = _inputs(promised, batch, landing.digest, known, reference.digest, site)
     inputs |= inputs_of(chosen)
     subject = f"{declaration.id}/{batch}"
     last = site.register.last("batch.judged", subject)
@@ -72,9 +79,11 @@ def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, A
         profile = profile_of_batch(reference, landing, outcomes, declaration, site)
     inputs["profile"] = keep_profile(site.home.profiles, profile)
     in_reference = periods.part_of(declaration.system, batch) == "reference"
-    criteria = () if in_reference else criteria_of(declaration, "batch")
+    criteria = () if in_reference else criteria_of(promised, "batch")
+    if not in_reference:
+        note_new_segments(promised, batch, profile, reference, site)
     judgement = judgement_of(
-        declaration,
+        promised,
         batch,
         profile,
         None if in_reference else reference,
@@ -107,7 +116,7 @@ def judge_restated(declaration: Declaration, batch: str, site: Site) -> tuple[st
 
     Their rows are not read again. Returns the names of those judged anew.
     """
-    restated = tuple(restated_by(declaration, batch, site))
+    restated = tuple(restated_by(agreed(declaration, site).declaration, batch, site))
     for later in restated:
         judge_batch(declaration, later, site)
     return restated
@@ -133,26 +142,6 @@ def label_age(
         declaration.system, batch
     )
     return (Measurement("label_age_days", float(days.days), source.rows, "days", method),)
-
-
-def approve_as_declared(declaration: Declaration, site: Site) -> None:
-    """Enters the approval that stands beside the assessment into the ledger, once per version.
-
-    The file is a person's act under version control; the ledger notes that it was found and for which bytes.
-    """
-    approval = declaration.approval
-    if approval is None or not declaration.is_approved:
-        return
-    body = {
-        "assessment": declaration.assessment_digest,
-        "version": declaration.assessment.version,
-        "author": declaration.assessment.author,
-        "approved_by": approval.approved_by,
-        "approved_on": approval.approved_on.isoformat(),
-        "demonstration": approval.demonstration,
-        "basis": "approval.yaml",
-    }
-    site.register.record("assessment.approved", declaration.id, body, at=site.at, unless="assessment")
 
 
 def write_report(declaration: Declaration, batch: str, site: Site) -> Path:
@@ -201,7 +190,7 @@ def is_current(declaration: Declaration, batch: str, part: Part, site: Site) -> 
     landing = _landed_from_the_same(declaration, batch, part, site)
     judged = site.register.last("batch.judged", f"{declaration.id}/{batch}")
     reference = site.register.last("reference.frozen", declaration.id)
-    if landing is None or judged is None or reference is None:
+    if landing is None or judged is None or reference is None or wants_demonstration(declaration, site):
         return False
     if settled(declaration, f"{declaration.id}/{batch}/{part}", landing, site) is None:
         return False
@@ -212,8 +201,9 @@ def is_current(declaration: Declaration, batch: str, part: Part, site: Site) -> 
             usable(declaration, batch, "outcomes", site),
         )
     )
-    inputs = _inputs(declaration, batch, data or "", outcomes, reference.body["profile"], site)
-    inputs |= inputs_of(chosen_for(declaration, batch, reference.body["profile"], site))
+    promised = agreed(declaration, site)
+    inputs = _inputs(promised, batch, data or "", outcomes, reference.body["profile"], site)
+    inputs |= inputs_of(chosen_for(promised.declaration, batch, reference.body["profile"], site))
     same = {**judged.body["inputs"], "profile": None} == inputs
     kept = has_profile(site.home.profiles, judged.body) and _page(declaration, batch, judged.body, site).exists()
     return same and kept
@@ -252,19 +242,20 @@ def profile_of_batch(
 
 
 def _inputs(
-    declaration: Declaration,
+    promised: Agreed,
     batch: str,
     data: str,
     outcomes: str | None,
     reference: str,
     site: Site,
 ) -> dict[str, str | None]:
+    declaration = promised.declaration
     return {
         "data": data,
         "outcomes": outcomes,
         "reference": reference,
         "system": declaration.digests["system.yaml"],
-        "assessment": declaration.assessment_digest if declaration.is_approved else None,
+        "assessment": promised.digest,
         "labels": "mature" if is_mature(declaration, batch, site) else "immature",
         "code": code_digest(),
         "profile": None,
@@ -278,15 +269,15 @@ def is_mature(declaration: Declaration, batch: str, site: Site) -> bool:
     return known_from <= site.at.date()
 
 
-def criteria_of(declaration: Declaration, *windows: Window | Literal["batch"]) -> tuple[Criterion, ...]:
+def criteria_of(promised: Agreed, *windows: Window | Literal["batch"]) -> tuple[Criterion, ...]:
     """What is promised of single batches, or of windows of these kinds; nothing where nobody has approved it."""
-    if not declaration.is_approved:
+    if promised.version is None:
         return ()
-    return tuple(criterion for criterion in declaration.criteria if criterion.window in windows)
+    return tuple(criterion for criterion in promised.declaration.criteria if criterion.window in windows)
 
 
 def judgement_of(
-    declaration: Declaration,
+    promised: Agreed,
     batch: str,
     profile: Profile,
     reference: Profile | None,
@@ -308,6 +299,7 @@ def judgement_of(
     from monitors.levels import levels_of
     from monitors.measure import measure
 
+    declaration = promised.declaration
     contrasts = contrasts_for(declaration, profile)
     # What nobody approved is still measured, as sure as the criterion would ask.
     asked = criteria or tuple(c for c in declaration.criteria if c.window == "batch")
@@ -344,7 +336,7 @@ def judgement_of(
         inputs=inputs,
         measurements=measurements,
         verdicts=verdicts,
-        assessment=_assessment(declaration) if criteria else None,
+        assessment=_assessment(promised) if criteria else None,
         run=site.run,
         labels={**asdict(labels), "columns": sorted(labels.columns)},
         parts=parts,
@@ -361,15 +353,6 @@ def _told_apart(declaration: Declaration, rows: Landing, reference: Profile, lev
     return rows_told_apart(declaration, rows.path, reference.grid, alpha, seed=rows.digest, site=site)
 
 
-def contrasts_for(declaration: Declaration, profile: Profile) -> tuple[Contrast, ...]:
-    """All contrasts of the system's groupings."""
-    from monitors.levels import contrasts_of
-
-    criteria = declaration.assessment.criteria
-    found = [contrasts_of(grouping, profile.grid, criteria) for grouping in declaration.system.groupings]
-    return tuple(contrast for part in found for contrast in part)
-
-
 def _coverage(measurements: Iterable[Measurement]) -> float | None:
     return next((m.value for m in measurements if m.metric == "label_coverage" and m.segment is None), None)
 
@@ -382,21 +365,21 @@ def _known(profile: Profile | None) -> float | None:
     return known / rows if rows else None
 
 
-def _assessment(declaration: Declaration) -> dict[str, Any]:
+def _assessment(promised: Agreed) -> dict[str, Any]:
     """What a verdict quotes: the version in force, who approved it, the budget of false alarms, and every criterion.
 
     Each criterion as a whole, so that the verdict can be reached again from the stored measurement alone.
     """
-    approval = declaration.approval
-    assert approval is not None
+    version, declaration = promised.version, promised.declaration
+    assert version is not None and version.decided_at is not None
     budget = declaration.assessment.false_alarms
     return {
         "id": declaration.assessment.id,
-        "version": declaration.assessment.version,
-        "sha256": declaration.assessment_digest,
-        "approved_by": approval.approved_by,
-        "approved_on": approval.approved_on.isoformat(),
-        "demonstration": approval.demonstration,
+        "version": version.number,
+        "sha256": version.digest,
+        "approved_by": version.decided_by,
+        "approved_on": version.decided_at[:10],
+        "demonstration": version.demonstration,
         "false_alarms": {
             **budget.model_dump(),
             "looks": {

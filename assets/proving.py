@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from assets.judging import contrasts_for
+from assets.contrasts import contrasts_for
 from assets.reference import reference_profile
 from governance import periods
 from governance.assessment import Criterion

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from assets.code import code_digest
-from assets.judging import contrasts_for
+from assets.contrasts import contrasts_for
 from assets.reference import reference_profile
 from governance import periods
 from governance.assessment import Criterion
@@ -109,7 +109,7 @@ def backtest(declaration: Declaration, name: str, site: Site, *, limit: float, w
     proposed = _with_limit(declared, limit, warn)
     contrasts = contrasts_for(declaration, reference_profile(declaration, site))
     found = []
-    for batch, event in _looks(declaration, declared, site):
+    for batch, event in looks_at(declaration, declared, site):
         measurements, _ = site.register.records_of(event)
         labels = labels_of(event)
         _, before = judge_all(measurements, (declared,), contrasts, labels)
@@ -143,7 +143,7 @@ def _with_limit(criterion: Criterion, limit: float, warn: float | None) -> Crite
         raise UsageFault(f"{criterion.id} cannot have the limit {limit:g}: {said}") from None
 
 
-def _looks(declaration: Declaration, criterion: Criterion, site: Site) -> Iterator[tuple[str, Event]]:
+def looks_at(declaration: Declaration, criterion: Criterion, site: Site) -> Iterator[tuple[str, Event]]:
     """The newest look at each batch, or at each window of the criterion's kind, in order."""
     judged = site.register.judged_batches(declaration.id)
     for batch in periods.expected_batches(declaration.system):

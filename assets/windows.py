@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from assets.agreed import Agreed, agreed
 from assets.code import code_digest
 from assets.home import Site
 from assets.judging import criteria_of, is_mature, judgement_of, look_back_days
@@ -31,21 +32,23 @@ def judge_windows(declaration: Declaration, batch: str, site: Site) -> tuple[str
     windows = periods.windows_holding(declaration.system, batch)
     if not windows:
         return ()
+    promised = agreed(declaration, site)
     judged = site.register.judged_batches(declaration.id)
     reference = reference_profile(declaration, site)
     # Windows overlap: each profile is read once.
     read = functools.cache(functools.partial(read_profile, site.home.profiles))
-    return tuple(w.name for w in windows if _judge_window(declaration, w, judged, reference, read, site))
+    return tuple(w.name for w in windows if _judge_window(promised, w, judged, reference, read, site))
 
 
 def _judge_window(
-    declaration: Declaration,
+    promised: Agreed,
     window: BatchWindow,
     judged: dict[str, Event],
     reference: Profile,
     read: Callable[[str], Profile],
     site: Site,
 ) -> bool:
+    declaration = promised.declaration
     profiles = _profiles(window.batches, judged)
     if profiles is None:
         return False
@@ -53,7 +56,7 @@ def _judge_window(
         **profiles,
         "reference": reference.digest,
         "system": declaration.digests["system.yaml"],
-        "assessment": declaration.assessment_digest if declaration.is_approved else None,
+        "assessment": promised.digest,
         "labels": "mature" if is_mature(declaration, window.batches[-1], site) else "immature",
         "code": code_digest(),
         "profile": None,
@@ -68,8 +71,8 @@ def _judge_window(
         return False
     whole = _sum(parts)
     inputs["profile"] = keep_profile(site.home.profiles, whole)
-    criteria = criteria_of(declaration, *window.kinds)
-    judgement = judgement_of(declaration, window.name, whole, reference, criteria, inputs, site)
+    criteria = criteria_of(promised, *window.kinds)
+    judgement = judgement_of(promised, window.name, whole, reference, criteria, inputs, site)
     return site.register.keep(judgement, at=site.at, look_back_days=look_back_days())
 
 
@@ -93,7 +96,7 @@ def review_window(declaration: Declaration, site: Site) -> str | None:
     whole = _sum(parts)
     window = f"{batches[0]}/{periods.end_of(declaration.system, batches[-1])}"
     inputs = profiles | {"code": code_digest(), "profile": keep_profile(site.home.profiles, whole)}
-    site.register.keep(judgement_of(declaration, window, whole, None, (), inputs, site), at=site.at)
+    site.register.keep(judgement_of(agreed(declaration, site), window, whole, None, (), inputs, site), at=site.at)
     return window
 
 

@@ -18,11 +18,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from governance.faults import UsageFault
 from governance.ledger import Event
-from governance.system import Strict
+from governance.system import AccountId, Strict, Team
 
 Role = Literal["engineer", "ml_reviewer", "system_owner", "governance_lead", "auditor", "service"]
-AccountId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{1,40}$")]
-Team = Annotated[str, StringConstraints(pattern=r"^team:[A-Za-z0-9_-]+$")]
 # Whoever holds the folder `AIMS_HOME`: opens the first account, and may do nothing else.
 CUSTODIAN = "custodian"
 # A token lives no longer: who has left is forgotten by themselves at the latest then.

@@ -15,7 +15,6 @@ from governance.accounts import (
     OPENED,
     REVOKED,
     TOKEN_DAYS_AT_MOST,
-    AccountId,
     Appointment,
     Ending,
     Issue,
@@ -23,7 +22,7 @@ from governance.accounts import (
 from governance.acts import Act, Before, Named, Refused
 from governance.exceptions import DAYS_AT_MOST, GRANTED, REQUESTED, WITHDRAWN, Exemption
 from governance.ledger import Event
-from governance.system import Strict, Text
+from governance.system import AccountId, Strict, Text
 
 LEAD = frozenset({"governance_lead"})
 PEOPLE = frozenset({"engineer", "ml_reviewer", "system_owner", "governance_lead", "auditor"})

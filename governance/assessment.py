@@ -14,16 +14,20 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from governance.comparison import Against
 from governance.metrics import METRICS, Metric
-from governance.system import Identifier, Sha256, Strict, Text, Window
+from governance.system import AccountId, Answerable, Identifier, Sha256, Strict, Text, Window
 
 Level = Literal["low", "medium", "high"]
+# An account, never a name: nobody is named in what is recorded.
 Direction = Literal["above", "below", "either"]
 # The frozen reference is None: a criterion that says nothing is held against it.
 Compared = Annotated[Against | None, BeforeValidator(lambda value: None if value == "frozen" else value)]
 
 
 class Harm(Strict):
-    """What could go wrong, for whom, how badly and how likely, before and in spite of the measures."""
+    """What could go wrong, for whom, how badly and how likely, before and in spite of the measures.
+
+    `reviewed_by` looks at it where nothing is measured; `accepted_because` is why what is left of it is borne.
+    """
 
     id: Identifier
     party: Text
@@ -33,6 +37,8 @@ class Harm(Strict):
     reversible: bool
     rationale: Text
     not_measured_because: Text | None = None
+    reviewed_by: Text | None = None
+    accepted_because: Text | None = None
 
 
 class Measure(Strict):
@@ -67,7 +73,7 @@ class Criterion(Strict):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] | None = None
     on_inconclusive: Literal["report", "alert"] = "report"
     severity: Literal["minor", "major", "critical"]
-    owner: Text
+    owner: Answerable
     controls: Annotated[tuple[str, ...], Field(min_length=1)]
     rationale: Text
 
@@ -102,9 +108,10 @@ class ImpactAssessment(Strict):
     id: Identifier
     version: Annotated[int, Field(ge=1)]
     system: Identifier
-    author: Text
+    author: AccountId
     review_by: dt.date
     intended_use: Text
+    benefits: tuple[Text, ...] = ()
     excluded_uses: tuple[Text, ...]
     affected_groups: Annotated[tuple[Text, ...], Field(min_length=1)]
     harms: Annotated[tuple[Harm, ...], Field(min_length=1)]
@@ -121,12 +128,15 @@ class ImpactAssessment(Strict):
 
 
 class Approval(Strict):
-    """`approval.yaml`: who approved which bytes of the assessment. Author and approver are different people."""
+    """`approval.yaml`: a demonstration approval of these bytes, by an account that is no real person.
+
+    A file proves nobody: a real approval is an act in the record (`aims act approve-assessment`).
+    """
 
     assessment_sha256: Sha256
-    approved_by: Text
+    approved_by: AccountId
     approved_on: dt.date
-    demonstration: bool
+    demonstration: Literal[True]
     statement: Text
 
 

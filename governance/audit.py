@@ -15,14 +15,13 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from governance import ledger, nonconformity
-from governance.accounts import AccountId
 from governance.acts import SERVICE, Act, Before, Named, Refused, Rule, apart
 from governance.due import Due, months_later
 from governance.ledger import Event
 from governance.management import Deadlines
 from governance.requirements import Requirement
 from governance.sampling import Population, drawn, population_digest, population_of, seed_of, within
-from governance.system import Strict, Text
+from governance.system import AccountId, Strict, Text
 
 PLANNED, APPOINTED, CANCELLED = "audit.planned", "audit.auditor_appointed", "audit.cancelled"
 DRAWN, FIXED = "audit.sample_drawn", "audit.sample_fixed"

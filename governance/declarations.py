@@ -5,22 +5,25 @@ One system with faults never hides the others: it is returned beside them, as fa
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from governance import budget
 from governance.assessment import Approval, Criterion, ImpactAssessment
-from governance.canonical import digest
+from governance.canonical import digest, digest_of_bytes
+from governance.controls import control_problem
 from governance.criterion_faults import criterion_faults
-from governance.documents import Document, shaped
+from governance.documents import Document, parsed, shaped
 from governance.faults import DeclarationFaults, Fault, UsageFault
 from governance.metrics import METRICS
 from governance.periods import floor
 from governance.system import Kind, Model, System, kind_of
 
-FILES = ("system.yaml", "contract.yaml", "impact_assessment.yaml")
+ASSESSMENT = "impact_assessment.yaml"
+FILES = ("system.yaml", "contract.yaml", ASSESSMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Declaration:
     folder: Path
     system: System
     assessment: ImpactAssessment
+    assessment_text: str
     contract_text: str
     types: dict[str, str]
     required: frozenset[str]
@@ -50,7 +54,7 @@ class Declaration:
     @property
     def assessment_digest(self) -> str:
         """SHA-256 of impact_assessment.yaml's bytes: what an approval is given to."""
-        return self.digests["impact_assessment.yaml"]
+        return self.digests[ASSESSMENT]
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
@@ -58,9 +62,19 @@ class Declaration:
         return budget.with_alphas(self.assessment, self.system.batches.period)
 
     @property
-    def is_approved(self) -> bool:
-        """Whether the approval is for the very bytes that are in force."""
+    def is_demonstrated(self) -> bool:
+        """Whether a demonstration approval stands beside these very bytes. A real one is an act, and in the record."""
         return self.approval is not None and self.approval.assessment_sha256 == self.assessment_digest
+
+    def under(self, text: str) -> Declaration:
+        """The same system under another version of its assessment, such as the one in force."""
+        digests = {**self.digests, ASSESSMENT: digest_of_bytes(text.encode())}
+        return replace(self, assessment=assessment_of(text), assessment_text=text, digests=digests)
+
+    def unmeasurable(self) -> tuple[str, ...]:
+        """What the criteria ask for and the system, as it is declared, does not have."""
+        asked = self.assessment.criteria
+        return tuple(f"{c.id}: {what}" for c in asked for _, what in criterion_faults(c, self.system, self.types))
 
     def kind(self, column: str) -> Kind:
         """As declared, else by the contract's logical type. An attribute is always compared category by category."""
@@ -73,6 +87,12 @@ class Declarations:
 
     sound: dict[str, Declaration]
     faults: dict[str, tuple[Fault, ...]]
+
+
+@functools.lru_cache(maxsize=256)
+def assessment_of(text: str) -> ImpactAssessment:
+    """The assessment that a text is, which was read and found sound before it was submitted."""
+    return ImpactAssessment.model_validate(parsed(text))
 
 
 def systems_folder() -> Path:
@@ -119,7 +139,7 @@ def load(folder: Path) -> Declaration:
         if (folder / name).exists()
     }
     system = shaped(documents["system.yaml"], System, faults)
-    assessment = shaped(documents["impact_assessment.yaml"], ImpactAssessment, faults)
+    assessment = shaped(documents[ASSESSMENT], ImpactAssessment, faults)
     model = shaped(optional.get("model.yaml"), Model, faults)
     approval = shaped(optional.get("approval.yaml"), Approval, faults)
     contract = documents["contract.yaml"]
@@ -127,17 +147,20 @@ def load(folder: Path) -> Declaration:
     if system and contract:
         faults += _system_faults(system, documents["system.yaml"], folder, types)
     if system and assessment:
-        faults += _assessment_faults(system, types, assessment, documents["impact_assessment.yaml"])
+        faults += _assessment_faults(system, types, assessment, documents[ASSESSMENT])
     if system and model:
         faults += _model_faults(system, model, optional["model.yaml"])
     if assessment and approval:
         faults += _approval_faults(assessment, approval, optional["approval.yaml"])
-    if faults or not (system and assessment and contract):
+    written = documents[ASSESSMENT]
+    if faults or not (system and assessment and contract and written):
         raise DeclarationFaults(faults)
     found = {**documents, **optional}
     digests = {name: document.sha256 for name, document in found.items() if document}
     required = _required(contract, system)
-    return Declaration(folder, system, assessment, contract.text, types, required, model, approval, digests)
+    return Declaration(
+        folder, system, assessment, written.text, contract.text, types, required, model, approval, digests
+    )
 
 
 def _types(contract: Document | None, faults: list[Fault]) -> dict[str, str]:
@@ -228,6 +251,11 @@ def _assessment_faults(
             yield document.fault(
                 where, f"criteria.{criterion.id}.{key}: {what}", "Declare it in system.yaml, or mend it."
             )
+        for place, control in enumerate(criterion.controls):
+            unknown = control_problem(control)
+            if unknown:
+                what = f"criteria.{criterion.id}.controls: {unknown}"
+                yield document.fault(("criteria", index, "controls", place), what, "Mend its number.")
 
 
 def _model_faults(system: System, model: Model, document: Document | None) -> Iterator[Fault]:

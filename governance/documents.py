@@ -30,6 +30,11 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
+def parsed(text: str) -> Any:
+    """The values of a text that was read as a document before."""
+    return yaml.load(text, Loader=_Loader)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A YAML file with the line of every key, so that a fault can point at it."""

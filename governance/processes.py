@@ -5,12 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from governance import appointing, audit, concerns, corrective_action, incidents, reminders, review
+from governance import (
+    accepting,
+    agreement,
+    appointing,
+    assessing,
+    audit,
+    concerns,
+    corrective_action,
+    incidents,
+    releasing,
+    reminders,
+    review,
+)
 from governance.acts import Act, Before
 from governance.due import Due
 from governance.management import Deadlines
 
-PROCESSES: tuple[Any, ...] = (appointing, corrective_action, audit, concerns, incidents, review, reminders)
+PROCESSES: tuple[Any, ...] = (
+    agreement,
+    appointing,
+    assessing,
+    accepting,
+    releasing,
+    corrective_action,
+    audit,
+    concerns,
+    incidents,
+    review,
+    reminders,
+)
 ACTS: tuple[Act, ...] = tuple(act for process in PROCESSES for act in process.ACTS)
 BY_VERB = {act.verb: act for act in ACTS}
 # What the record may hold of acts: those too that a command of their own makes (a token's secret, a concern's text).

@@ -15,13 +15,13 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from governance import ledger
-from governance.accounts import PEOPLE, AccountId
+from governance.accounts import PEOPLE
 from governance.acts import SERVICE, Act, Before, Named, Refused, apart
 from governance.canonical import digest
 from governance.due import Due, months_later
 from governance.ledger import Event
 from governance.management import Deadlines
-from governance.system import Strict, Text
+from governance.system import AccountId, Strict, Text
 
 OPENED, PACKED, CLOSED = "review.opened", "review.pack_fixed", "review.closed"
 DECIDED, POSTPONED, COMPLETED = "review.decision_recorded", "review.decision_postponed", "review.decision_completed"

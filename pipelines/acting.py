@@ -216,10 +216,11 @@ def _perform(act: Act, subject: str, said: Mapping[str, Any], held: str) -> Even
 
 
 def _follow(event: Event) -> None:
-    """Attaches at once what the next step needs: candidates for the cause and the extent, or what batches show."""
+    """Attaches at once what the next step needs: causes and extent, what batches show, a replay."""
+    from governance.approvals import SUBMITTED
     from governance.nonconformity import CONFIRMED, IMPLEMENTED, VERIFIED
 
-    if event.kind in (CONFIRMED, IMPLEMENTED, VERIFIED):
+    if event.kind in (CONFIRMED, IMPLEMENTED, VERIFIED, SUBMITTED):
         from assets.following import follow
         from assets.home import site
         from governance.declarations import load_all, systems_folder

@@ -18,13 +18,14 @@ import click
 
 from assets.home import Home, home
 from governance import periods
-from governance.assessment import without_anchor
 from governance.declarations import Declaration, Declarations, load_all, systems_folder
 from governance.faults import UsageFault
 from governance.nonconformity import TO_BE_TRIAGED
 from governance.records import Outcome
 from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register
-from pipelines import acting, cases_command, oversight_command
+from pipelines import acting, assessment_command, cases_command, organisation_command, oversight_command
+from pipelines.ledger_command import ledger
+from pipelines.standing import standing_of
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
 SYSTEM = click.option("--system", help="Only this system.")
@@ -67,10 +68,15 @@ for _command in (
     acting.accounts,
     acting.exceptions,
     acting.token,
+    assessment_command.assessment,
+    assessment_command.releases,
+    assessment_command.replay,
     cases_command.case,
     cases_command.due,
     cases_command.follow,
+    ledger,
     *oversight_command.COMMANDS,
+    *organisation_command.COMMANDS,
 ):
     main.add_command(_command)
 
@@ -91,7 +97,7 @@ def systems(as_json: bool) -> None:
 @main.command()
 @click.option("--table", is_flag=True, help="Print every criterion as a Markdown table instead.")
 def check(table: bool) -> None:
-    """Validates every declaration; exit 1 when one has a fault."""
+    """Validates every declaration; exit 1 when one has a fault, no approval, or a promise that is not measured."""
     from checks.declared import load_checked
 
     found = load_checked(systems_folder())
@@ -100,23 +106,9 @@ def check(table: bool) -> None:
 
         click.echo(table_of_checks(declaration.assessment for declaration in found.sound.values()))
         return
-    for faults in found.faults.values():
-        for fault in faults:
-            click.echo(str(fault))
-    for declaration in found.sound.values():
-        state = "approved" if declaration.is_approved else "NOT approved as it stands: no verdicts until it is"
-        click.echo(f"{declaration.id}: sound; assessment version {declaration.assessment.version} {state}")
-        for criterion in without_anchor(declaration.assessment):
-            click.echo(
-                f"{declaration.id}: note: {criterion} has a rolling reference, which learns a slow drift in; "
-                "keep a criterion against the frozen one beside it"
-            )
-    if found.faults:
-        count = sum(map(len, found.faults.values()))
-        click.echo(f"{count} fault{'s' * (count != 1)} in {', '.join(found.faults)}.", err=True)
-        sys.exit(1)
-    if not found.sound:
-        raise UsageFault(f"No system is declared in {systems_folder()}. Name another folder with AIMS_SYSTEMS.")
+    from pipelines.checking_command import check_all
+
+    check_all(found, systems_folder())
 
 
 @main.command()
@@ -334,36 +326,6 @@ def backtest(system: str, criterion: str, limit: float, warn: float | None, as_j
         )
 
 
-@main.group()
-def ledger() -> None:
-    """The append-only record behind everything."""
-
-
-@ledger.command()
-def verify() -> None:
-    """Recomputes the chain, compares stored results with the events that vouch for them, and judges them again."""
-    from assets.rejudging import rejudge
-
-    place = home()
-    if not place.exists:
-        raise UsageFault(f"There is no ledger in {place.root}. Run something first, or name it with AIMS_HOME.")
-    register = place.register()
-    faults = register.faults()
-    again = rejudge(register)
-    faults += again.faults
-    for fault in faults:
-        click.echo(fault)
-    count, entry = register.head()
-    if faults:
-        click.echo(f"The ledger does NOT hold: {len(faults)} faults in {count} events.", err=True)
-        sys.exit(1)
-    click.echo(f"{count} events hold; last entry {entry}")
-    click.echo(f"{again.verdicts} verdicts follow from their stored measurements")
-    if again.by_other_code:
-        click.echo(f"{again.by_other_code} verdicts of other versions of this program were not judged again")
-    click.echo("unanchored: no signed checkpoint kept elsewhere was given, so a wholly rewritten file would pass")
-
-
 def _run_systems(
     systems: dict[str, Declaration], known: dict[str, Declaration], wanted: tuple[str, ...]
 ) -> tuple[list[str], int]:
@@ -372,6 +334,7 @@ def _run_systems(
 
     place = home()
     register = place.register()
+    organisation_command.keep_documents(register, dt.datetime.now(dt.UTC))
     before = register.head()[0]
     held: list[str] = []
     failures: list[RunFailed] = []
@@ -423,7 +386,7 @@ def _summary(found: Declarations, place: Home) -> None:
         row = _status_row(declaration, place)
         click.echo(f"{declaration.system.name} ({declaration.id})")
         click.echo(f"  batches   {_counted(row['batches'])}")
-        click.echo(f"  verdicts  {_counted(row['verdicts']) if row['verdicts'] else _why_no_verdicts(declaration)}")
+        click.echo(f"  verdicts  {_counted(row['verdicts']) if row['verdicts'] else _why_no_verdicts(row)}")
         for finding in row["findings"]:
             click.echo(f"  finding   {finding}")
         if row["demonstration"]:
@@ -448,7 +411,8 @@ def _summary(found: Declarations, place: Home) -> None:
 def _status_row(declaration: Declaration, place: Home) -> dict[str, Any]:
     from governance.absence import states
 
-    base = {"system": declaration.id, "name": declaration.system.name, "approved": declaration.is_approved}
+    standing = standing_of(declaration, place)
+    base = {"system": declaration.id, "name": declaration.system.name, "approved": standing.approved}
     if not place.exists:
         return {
             **base,
@@ -458,6 +422,7 @@ def _status_row(declaration: Declaration, place: Home) -> dict[str, Any]:
             "suspicions": 0,
             "findings": [],
             "demonstration": False,
+            "why_not_judged": standing.why,
         }
     register = place.register()
     batches = states(declaration, register, dt.datetime.now(dt.UTC).date())
@@ -470,8 +435,9 @@ def _status_row(declaration: Declaration, place: Home) -> dict[str, Any]:
         "verdicts": {str(o): n for o in Outcome if (n := sum(row["verdict"] == o for row in rows))},
         "open": sum(case.is_open for case in cases),
         "suspicions": sum(case.state in TO_BE_TRIAGED for case in cases),
-        "findings": findings + _broken_checks(declaration, register),
-        "demonstration": bool(declaration.is_approved and declaration.approval and declaration.approval.demonstration),
+        "findings": findings + _broken_checks(declaration, register) + list(standing.findings),
+        "demonstration": standing.demonstration,
+        "why_not_judged": standing.why,
     }
 
 
@@ -486,10 +452,10 @@ def _broken_checks(declaration: Declaration, register: Register) -> list[str]:
     ]
 
 
-def _why_no_verdicts(declaration: Declaration) -> str:
-    if declaration.is_approved:
+def _why_no_verdicts(row: dict[str, Any]) -> str:
+    if row["why_not_judged"] is None:
         return "none yet"
-    return "none: the impact assessment is not approved as it stands, so measurements are observations only"
+    return f"none: {row['why_not_judged']}, so measurements are observations only"
 
 
 def _count(items: Any) -> dict[str, int]:
@@ -569,7 +535,7 @@ def _tell_faults(found: Declarations) -> None:
 
 
 def _system_row(declaration: Declaration) -> dict[str, Any]:
-    system = declaration.system
+    system, approved = declaration.system, standing_of(declaration, home()).approved
     return {
         "id": system.id,
         "name": system.name,
@@ -580,5 +546,5 @@ def _system_row(declaration: Declaration) -> dict[str, Any]:
         "period": system.batches.period,
         "batches": len(periods.expected_batches(system)),
         "criteria": len(declaration.assessment.criteria),
-        "assessment": f"v{declaration.assessment.version} {'approved' if declaration.is_approved else 'not approved'}",
+        "assessment": f"v{declaration.assessment.version} {'approved' if approved else 'not approved'}",
     }

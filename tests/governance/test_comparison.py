@@ -147,7 +147,7 @@ def test_a_rolling_criterion_without_a_frozen_one_beside_it_is_noted(made: Made)
     rolling = assessment["criteria"][0] | {"id": "income_is_steady", "against": {"previous": 2}}
     assessment["criteria"].append(rolling)
     made.declare(assessment=assessment)
-    assert "note:" not in made.aims("check").output
+    assert "rolling reference" not in made.aims("check").output
     assessment["criteria"][-1] = rolling | {"columns": ["income", "children"]}
     made.declare(assessment=assessment)
     assert "income_is_steady has a rolling reference, which learns a slow drift in" in made.aims("check").output

@@ -31,7 +31,7 @@ def faults_of(declared: Declared) -> list[str]:
 def test_a_sound_regression_loads_and_names_its_error(regression: Declared) -> None:
     found = load(regression.folder)
     assert (found.system.task, found.system.error, found.kind("late")) == ("regression", "late (error)", "numeric")
-    assert found.is_approved
+    assert found.is_demonstrated
 
 
 def test_a_classification_has_no_error_column(declared: Declared) -> None:

@@ -118,7 +118,7 @@ def test_an_assessment_changed_after_its_approval_gives_observations_only(made: 
     made.send_all()
     path = made.folder / "impact_assessment.yaml"
     path.write_text(path.read_text() + "# one more byte\n")
-    assert "NOT approved" in made.aims("check").stdout
+    assert "NOT approved" in made.aims("check", check=1).stdout
     made.aims("run", "loans")
     assert made.aims("verdicts", "--json").stdout == ""
     assert len(made.aims("measurements", "--json").stdout.splitlines()) > 50
@@ -254,7 +254,9 @@ def test_an_altered_file_in_the_lake_stops_what_would_use_it(made: Made) -> None
         path.write_bytes(raw)
     made.approve()
     text = (made.folder / "impact_assessment.yaml").read_text()
-    (made.folder / "impact_assessment.yaml").write_text(text.replace("0.25", "0.26"))
+    (made.folder / "impact_assessment.yaml").write_text(
+        text.replace("0.25", "0.26").replace("version: 1", "version: 2")
+    )
     made.approve()
     for batch in BATCHES:
         (made.incoming / f"{batch}.csv").unlink()
