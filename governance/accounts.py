@@ -147,7 +147,8 @@ def new_secret() -> tuple[str, str, str]:
 
     The secret has 256 random bits: a plain SHA-256 cannot be turned back, a slow hash would add nothing.
     """
-    name, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    # A letter first: an id of digits alone would read like somebody's number.
+    name, secret = f"t{secrets.token_hex(6)}", secrets.token_urlsafe(32)
     return name, f"aims_{name}_{secret}", _hash(secret)
 
 

@@ -16,14 +16,16 @@ from governance.faults import UsageFault
 _NOBODYS = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?|\b[0-9a-f]{32,}\b")
 PATTERNS: Mapping[str, re.Pattern[str]] = {
     "an e-mail address": re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+"),
+    # Never part of a longer word: ids of verdicts and tokens are hexadecimal, and now and then all digits.
     # With its country, with the zero of a long-distance call, or grouped 3-3-4.
     "a telephone number": re.compile(
-        r"(?<![\w.])(\+\d[\d ()/.-]{6,}\d|\(?0\d{1,4}\)?[ /-]{1,3}\d[\d -]{4,}\d|0\d{8,14}"
-        r"|\(?[2-9]\d{2}\)?[ .-]\d{3}[ .-]\d{4})(?![\w.]?\d)"
+        r"(?<![\w.@/-])(\+\d[\d ()/.-]{6,}\d|\(?0\d{1,4}\)?[ /-]{1,3}\d[\d -]{4,}\d|0\d{8,14}"
+        r"|\(?[2-9]\d{2}\)?[ .-]\d{3}[ .-]\d{4})(?![\w-]|\.\d)"
     ),
     "a social security number": re.compile(r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"),
     "a bank account or card number": re.compile(
-        r"\b[A-Z]{2}\d{2}( ?[A-Z0-9]{4}){3,7}( ?[A-Z0-9]{1,3})?\b|(?<!\d)\d{4}([ -]?)\d{4}\3\d{4}\3\d{4}(?![\d.])"
+        r"\b[A-Z]{2}\d{2}( ?[A-Z0-9]{4}){3,7}( ?[A-Z0-9]{1,3})?\b"
+        r"|(?<![\w.@/-])\d{4}([ -]?)\d{4}\3\d{4}\3\d{4}(?![\w-]|\.\d)"
     ),
     "a date of birth": re.compile(r"\b(born( on)?|date of birth|dob)\b\W{0,3}\d", re.IGNORECASE),
 }

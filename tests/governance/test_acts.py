@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from governance import ledger
 from governance.acts import SERVICE, Before, Refused, Replay
@@ -248,6 +250,22 @@ def test_what_looks_like_a_persons_data_is_refused_and_not_repeated(staffed: Doo
 def test_what_is_nobodys_is_not_refused(staffed: Door, text: str):
     assert personal(text) is None
     staffed.act("lead", "close-account", "engineer", reason=f"As agreed, {text}")
+
+
+@given(st.text("0123456789", min_size=24, max_size=24), st.text("0123456789abcdef", min_size=24, max_size=24))
+@example("012345678901234567890123", "0123456789ab0123456789ab")
+def test_no_id_that_the_program_makes_reads_like_a_persons_data(digits: str, hexadecimal: str):
+    """Verdicts, measurements, tokens, assessments, batches, digests: whatever their digits."""
+    for text in (digits, hexadecimal):
+        made = (
+            f"v-{text}",
+            f"m-{text}",
+            f"t{text[:12]}",
+            f"loans@{text[:16]}",
+            f"loans/2013-01-01@{text[:10]}",
+            (text * 3)[:64],
+        )
+        assert [item for item in made if personal(item)] == []
 
 
 def test_a_persons_data_is_found_wherever_it_stands(staffed: Door):
