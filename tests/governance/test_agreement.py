@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from governance import ledger
+from governance import agreement, ledger
 from governance.accounts import OPENED
 from governance.acts import SERVICE, Before, Refused, perform
 from governance.agreement import ACCEPTED, APPROVED, DIGITS, FOUND, REGISTERED, record
@@ -20,7 +20,7 @@ from governance.faults import UsageFault
 from governance.kinds import KINDS
 from governance.management import Deadlines
 from governance.organisation import Organisation, load_organisation
-from governance.processes import ACTS, BY_VERB, due
+from governance.processes import ACTS, BY_VERB
 from governance.register import Register
 from governance.standing import document_rows, review_state, risk_rows
 
@@ -335,7 +335,7 @@ def test_each_document_is_due_on_the_day_that_was_found_last(place: Place):
     place.enter()
     deadlines: Deadlines = place.laid().management.deadlines
     with place.register.reading() as connection:
-        found = {item.id: item for item in due(Before(connection, 10_000, place.at), deadlines)}
+        found = {item.id: item for item in agreement.due(Before(connection, 10_000, place.at), deadlines)}
     assert found["review/policy"].on == dt.date(2028, 11, 1)
     assert found["review/risks"].on == dt.date(2027, 11, 1)
     assert {item.system for item in found.values()} == {"organisation"}

@@ -107,5 +107,5 @@ def test_a_system_without_an_approved_assessment_and_a_retired_one_that_runs_are
     declared.edit("system.yaml", "stage: operation", "stage: retirement")
     declared.path("approval.yaml").unlink()
     findings = one(declared, register)["findings"]
-    assert any("without an approved impact assessment" in finding for finding in findings)
+    assert any("is NOT approved: no approval is in the record" in finding for finding in findings)
     assert "is declared retired and was seen running" in findings

@@ -178,6 +178,8 @@ class Paths(RuleBasedStateMachine):
             case = self._case(subject)
             if followed and subject == SUBJECTS[0]:
                 self._follow(case, *followed)
+            if case.state == "closed" and followed and subject == SUBJECTS[0]:
+                self.a_breach("2026-09-01")
             steps = NEXT.get(case.state, ())
             if steps:
                 self._act(steps[-1 if other else 0], case.id, SAID[steps[-1 if other else 0]], account)

@@ -292,7 +292,7 @@ def test_a_row_of_the_listing_has_the_agreed_keys(register: Register):
     keep(register, BREACH)
     assert set(register.nonconformities()[0].as_row()) == {
         *("id", "system", "criterion", "segment", "state", "severity"),
-        *("opened_at", "batches", "evidence", "owner", "due"),
+        *("opened_at", "batches", "evidence", "owner", "due", "source", "round"),
     }
 
 
