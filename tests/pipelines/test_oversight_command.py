@@ -18,17 +18,17 @@ from tests.pipelines.test_acting import Terminal
 NAME, NUMBER, MAIL = "Wilhelmina Quixotrandom", "+49 151 23456789", "quixotrandom@example.org"
 TEXT = f"My neighbour {NAME} ({MAIL}, {NUMBER}) was reminded although she had paid.\n"
 SECRETS = (NAME, "Quixotrandom", NUMBER, "23456789", MAIL)
-PEOPLE = {"bob": "system_owner", "eve": "engineer", "ida": "auditor", "desk": "service"}
+PEOPLE = {"otto": "system_owner", "eve": "engineer", "ida": "auditor", "desk": "service"}
 
 
 @pytest.fixture
 def staff(made: Made) -> Terminal:
-    """A home with ann, a governance lead, and one of every other kind that matters here."""
+    """A home with vera, a governance lead, and one of every other kind that matters here."""
     opened = Terminal(made)
-    opened.token("ann")
+    opened.token("vera")
     for name, role in PEOPLE.items():
-        opened.aims("act", "open-account", name, "--role", role, by="ann")
-        opened.token(name, by="ann")
+        opened.aims("act", "open-account", name, "--role", role, by="vera")
+        opened.token(name, by="vera")
     return opened
 
 
@@ -67,7 +67,7 @@ def day(offset: int) -> str:
 def test_an_audit_from_plan_to_conclusion(judged: Terminal):
     judged.aims(
         "act", "plan-audit", "loans", "--criteria", "9.1", "--objective", "Whether breaches are looked at.",
-        "--auditor", "ida", "--due", day(30), by="ann",
+        "--auditor", "ida", "--due", day(30), by="vera",
     )  # fmt: skip
     (planned,) = rows(judged, "audits")
     assert (planned["state"], planned["auditors"], planned["samples"]) == ("planned", ["ida"], [])
@@ -96,12 +96,12 @@ def test_a_review_and_its_pack(judged: Terminal, tmp_path: Path):
     (line,) = [line for line in preview.splitlines() if line.startswith("| loans | ") and "breach 1" in line]
     looks = {row["batch"] for row in rows(judged, "measurements")}
     assert line.startswith(f"| loans | {len(looks)} |")
-    judged.aims("act", "open-review", "organisation", "--occasion", "The planned one.", by="ann")
+    judged.aims("act", "open-review", "organisation", "--occasion", "The planned one.", by="vera")
     (review,) = rows(judged, "review")
     decided = ("--category", "improvement", "--decision", "Look at incomes weekly.", "--owner", "eve", "--due", day(20))
-    judged.aims("act", "record-decision", review["id"], *decided, by="ann")
-    said = ("--attendance", "ann", "--attendance", "bob", "--conclusion", "It works.")
-    judged.aims("act", "close-review", review["id"], *said, by="ann")
+    judged.aims("act", "record-decision", review["id"], *decided, by="vera")
+    said = ("--attendance", "vera", "--attendance", "otto", "--conclusion", "It works.")
+    judged.aims("act", "close-review", review["id"], *said, by="vera")
     (shown,) = rows(judged, "review", review["id"])
     assert shown["pack"]["nonconformities"]["opened"] == 1 and shown["review"]["state"] == "closed"
     assert shown["pack"]["monitoring"][0]["verdicts"]["breach"] == 1
@@ -131,10 +131,10 @@ def test_a_concern_is_read_again_and_erased_and_the_record_stays_whole(staff: Te
     assert hashlib.sha256(kept.read_bytes()).hexdigest() == kept.name and kept.stat().st_mode & 0o777 == 0o600
     assert staff.aims("concern", "read", name).stdout == TEXT
     said = ("--outcome", "dismissed", "--reason", "She was reminded before she paid.")
-    staff.aims("act", "assess-concern", name, *said, by="bob")
-    staff.aims("concern", "erase", name, "--reason", "Somebody asked for it.", by="bob", check=2)
+    staff.aims("act", "assess-concern", name, *said, by="otto")
+    staff.aims("concern", "erase", name, "--reason", "Somebody asked for it.", by="otto", check=2)
     assert kept.exists()
-    staff.aims("concern", "erase", name, "--reason", "Somebody asked for it.", by="ann")
+    staff.aims("concern", "erase", name, "--reason", "Somebody asked for it.", by="vera")
     assert not kept.exists() and rows(staff, "concerns")[0]["text_erased"] is True
     assert "was erased" in staff.aims("concern", "read", name, check=2).stderr
     assert "events hold" in staff.aims("ledger", "verify").stdout
@@ -211,7 +211,7 @@ def test_a_clock_that_ran_out_fails_the_listing_and_is_followed(staff: Terminal,
         "--reference",
         "file 1",
     )
-    staff.aims("act", "note-notification", incident["id"], *sent, by="bob")
+    staff.aims("act", "note-notification", incident["id"], *sent, by="otto")
     (incident,) = rows(staff, "incidents")
     assert incident["clocks"][0]["state"] == "notified" and incident["clocks"][0]["late_hours"] > 0.9
 
@@ -231,7 +231,7 @@ def test_no_event_log_line_or_export_holds_a_persons_data(
     told = raise_concern(judged, "desk", "--withheld")
     own = raise_concern(judged, "eve", text=f"{TEXT} Signed, {NAME}")
     judged.aims(
-        "act", "assess-concern", told, "--outcome", "incident", "--reason", "Three people were reminded.", by="bob"
+        "act", "assess-concern", told, "--outcome", "incident", "--reason", "Three people were reminded.", by="otto"
     )
     nonconformity = (
         "--outcome",
@@ -243,10 +243,10 @@ def test_no_event_log_line_or_export_holds_a_persons_data(
         "--severity",
         "minor",
     )
-    judged.aims("act", "assess-concern", own, *nonconformity, by="bob")
+    judged.aims("act", "assess-concern", own, *nonconformity, by="otto")
     for refused in (f"As {NAME} said, {MAIL}", f"Call {NUMBER}"):
         said = ("--aware-at", "2026-01-01T00:00Z", "--severity", "minor", "--affected", refused, "--what", "A list.")
-        assert "looks like" in judged.aims("act", "declare-incident", "loans", *said, by="bob", check=2).stderr
+        assert "looks like" in judged.aims("act", "declare-incident", "loans", *said, by="otto", check=2).stderr
     aware = (dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)).isoformat()
     said = (
         "--aware-at",
@@ -260,10 +260,10 @@ def test_no_event_log_line_or_export_holds_a_persons_data(
         "--concern",
         told,
     )
-    judged.aims("act", "declare-incident", "loans", *said, "--clock", "gdpr_33.authority", by="bob")
+    judged.aims("act", "declare-incident", "loans", *said, "--clock", "gdpr_33.authority", by="otto")
     (incident,) = rows(judged, "incidents")
-    judged.aims("notice", incident["id"], "gdpr_33.authority", by="bob")
-    judged.aims("act", "open-review", "organisation", "--occasion", "The planned one.", by="ann")
+    judged.aims("notice", incident["id"], "gdpr_33.authority", by="otto")
+    judged.aims("act", "open-review", "organisation", "--occasion", "The planned one.", by="vera")
     (review,) = rows(judged, "review")
     judged.aims("review", review["id"], "--markdown", str(tmp_path / "a.md"), "--html", str(tmp_path / "a.html"))
     exports = [
