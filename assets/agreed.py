@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from assets.home import Site
-from governance import ledger
-from governance.accepting import acceptance
-from governance.acts import Before
-from governance.approvals import Version, in_force, versions
-from governance.declarations import Declaration
+from governance.approval.accepting import acceptance
+from governance.approval.approvals import Version, in_force, versions
+from governance.declared.declarations import Declaration
+from governance.people.acts import Before
+from governance.record import ledger
 
 
 @dataclass(frozen=True, slots=True)

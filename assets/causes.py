@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from assets.home import Site
-from governance.ledger import Event
-from governance.nonconformity import Nonconformity
+from governance.cases.nonconformity import Nonconformity
+from governance.record.ledger import Event
 from governance.records import Outcome
 
 # So many of each kind are named; the page about the batch has them all.

@@ -17,8 +17,8 @@ from assets.landing_sql import engine
 from assets.sources import scratch
 from checks.overlap import Overlap, overlap
 from checks.provenance import missing_facts
-from governance import periods
-from governance.declarations import Declaration
+from governance.declared import periods
+from governance.declared.declarations import Declaration
 
 if TYPE_CHECKING:
     from checks.expectations import RuleResult

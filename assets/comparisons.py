@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from assets.home import Site
 from assets.profiles import read_profile
-from governance import periods
-from governance.comparison import Against
-from governance.declarations import Declaration
-from governance.ledger import Event
+from governance.declared import periods
+from governance.declared.comparison import Against
+from governance.declared.declarations import Declaration
+from governance.record.ledger import Event
 
 if TYPE_CHECKING:
     from monitors.measure import Earlier

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from governance.declarations import Declaration
+from governance.declared.declarations import Declaration
 
 if TYPE_CHECKING:
     from monitors.levels import Contrast

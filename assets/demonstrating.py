@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from assets.agreed import record_now
 from assets.home import Site
 from assets.replaying import replay_pending
-from governance import ledger
-from governance.accepting import ACCEPT, FROZEN, acceptance
-from governance.accounts import OPENED
-from governance.acts import SERVICE, Act, Before, perform
-from governance.appointing import ACTS as APPOINTING
-from governance.approvals import demonstration_is_due, in_force, is_demonstration, pending, versions
-from governance.assessing import APPROVE, submitting
-from governance.declarations import Declaration
+from governance.approval.accepting import ACCEPT, FROZEN, acceptance
+from governance.approval.approvals import demonstration_is_due, in_force, is_demonstration, pending, versions
+from governance.approval.assessing import APPROVE, submitting
+from governance.declared.declarations import Declaration
+from governance.people.accounts import OPENED
+from governance.people.acts import SERVICE, Act, Before, perform
+from governance.people.appointing import ACTS as APPOINTING
+from governance.record import ledger
 
 OPEN = next(act for act in APPOINTING if act.kind == OPENED)
 STATED = "Entered from approval.yaml, which is a demonstration: no real person has looked at it."

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from governance.declared.system import Engine
 from governance.faults import UsageFault
-from governance.system import Engine
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir

@@ -12,11 +12,11 @@ from typing import Any
 
 from assets.home import Site
 from assets.rejudging import labels_of
-from governance.assessment import Criterion
-from governance.declarations import Declaration
-from governance.nonconformity import Nonconformity
+from governance.cases.nonconformity import Nonconformity
+from governance.declared.assessment import Criterion
+from governance.declared.declarations import Declaration
+from governance.declared.system import FileSource, PackageSource, Part, Role, System, TableSource
 from governance.records import Measurement, Outcome
-from governance.system import FileSource, PackageSource, Part, Role, System, TableSource
 from monitors.judge import judge
 
 PARTS: tuple[Part, ...] = ("production", "reference", "outcomes", "training")

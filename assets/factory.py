@@ -21,8 +21,8 @@ from assets.training import train
 from assets.windows import judge_windows, review_window, window_ending_with
 from checks.overlap import Overlap
 from checks.results import as_check_result, data_check
-from governance import periods
-from governance.declarations import Declaration
+from governance.declared import periods
+from governance.declared.declarations import Declaration
 from governance.faults import UsageFault
 
 # One identical definition per cadence, for all systems: Dagster refuses to mix others in one schedule.

@@ -1,7 +1,7 @@
 """Follows every open case: attaches facts, observes later batches, reminds of what is due; and every assessment.
 
 Level-triggered: it looks at what the record says now, so it may run as often as one likes, and what a killed run left
-undone is done by the next one. Nothing here decides anything; people do (`governance.corrective_action`).
+undone is done by the next one. Nothing here decides anything; people do (`governance.cases.corrective_action`).
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from assets.home import Site
 from assets.observing import observe
 from assets.reassessing import note_changes, suspect_overdue
 from assets.replaying import replay_pending
-from governance import ledger, nonconformity, processes, reminders
-from governance.acts import SERVICE, Before
-from governance.declarations import Declaration
-from governance.incidents import find_late
-from governance.management import Deadlines
-from governance.nonconformity import FACTS, Nonconformity
-from governance.organisation import declared_deadlines
+from governance import processes, reminders
+from governance.cases import nonconformity
+from governance.cases.incidents import find_late
+from governance.cases.nonconformity import FACTS, Nonconformity
+from governance.declared.declarations import Declaration
+from governance.organisation.laid_down import declared_deadlines
+from governance.organisation.management import Deadlines
+from governance.people.acts import SERVICE, Before
+from governance.record import ledger
 
 # What was confirmed gets its facts; what is only suspected has its frozen evidence.
 FACTS_FOR = frozenset({"confirmed", "contained", "ineffective", "cause_found", "planned"})

@@ -13,8 +13,9 @@ from pathlib import Path
 import platformdirs
 import sqlalchemy as sa
 
-from governance import addresses, database
+from governance.declared import addresses
 from governance.faults import UsageFault
+from governance.record import database
 from governance.register import Register
 
 FOLDERS = (

@@ -28,16 +28,16 @@ from assets.reference import entity_key, reference_profile
 from assets.relying import reliance_inputs, reliance_of
 from assets.sampling import rows_told_apart
 from assets.sources import is_unchanged
-from governance import periods
-from governance.assessment import Criterion
-from governance.budget import looks
-from governance.declarations import Declaration
+from governance.declared import periods
+from governance.declared.assessment import Criterion
+from governance.declared.budget import looks
+from governance.declared.declarations import Declaration
+from governance.declared.metrics import METRICS
+from governance.declared.system import Window
 from governance.faults import DeclarationFaults
-from governance.metrics import METRICS
-from governance.organisation import declared_deadlines
+from governance.organisation.laid_down import declared_deadlines
 from governance.records import Measurement, Verdict
 from governance.register import Judgement
-from governance.system import Window
 
 if TYPE_CHECKING:
     from monitors.levels import Levels

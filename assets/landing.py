@@ -20,10 +20,10 @@ from assets.landing_sql import engine, quoted_name, quoted_path, unreadable, wri
 from assets.reading import Reader, wanted_columns
 from assets.refusals import Held, NotArrived
 from assets.sources import address_of, open_source, scratch
-from governance.declarations import Declaration
-from governance.ledger import Event
-from governance.periods import part_of
-from governance.system import FileSource, Part
+from governance.declared.declarations import Declaration
+from governance.declared.periods import part_of
+from governance.declared.system import FileSource, Part
+from governance.record.ledger import Event
 
 __all__ = [
     "Held",

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assets.rejudging import labels_of
-from governance import ledger, nonconformity
-from governance.acts import SERVICE
-from governance.assessment import Criterion
-from governance.effectiveness import registered
-from governance.ledger import Event
-from governance.nonconformity import OBSERVED, PLANNED, Nonconformity
+from governance.cases import nonconformity
+from governance.cases.effectiveness import registered
+from governance.cases.nonconformity import OBSERVED, PLANNED, Nonconformity
+from governance.declared.assessment import Criterion
+from governance.people.acts import SERVICE
+from governance.record import ledger
+from governance.record.ledger import Event
 from governance.records import Measurement, Outcome
 from monitors.judge import judge
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.lake import Altered, keep_text, replace_file
-from governance.canonical import canonical_bytes
+from governance.record.canonical import canonical_bytes
 
 if TYPE_CHECKING:
     from monitors.profile import Profile

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from assets.contrasts import contrasts_for
 from assets.reference import reference_profile
-from governance import periods
-from governance.assessment import Criterion
-from governance.budget import looks
+from governance.declared import periods
+from governance.declared.assessment import Criterion
+from governance.declared.budget import looks
 
 if TYPE_CHECKING:
     from assets.home import Site
-    from governance.declarations import Declaration
+    from governance.declared.declarations import Declaration
     from monitors.proving import Proof
 
 

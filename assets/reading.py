@@ -15,9 +15,9 @@ from assets.landing_sql import kind_of, quoted_name, quoted_text, unreadable
 from assets.refusals import Held
 from assets.sources import Opened
 from checks.rules import DUCKDB_TYPES
-from governance.declarations import Declaration
-from governance.periods import end_of
-from governance.system import FileSource, Part
+from governance.declared.declarations import Declaration
+from governance.declared.periods import end_of
+from governance.declared.system import FileSource, Part
 
 _WHOLE = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT")
 _MOMENTS = (

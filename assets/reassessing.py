@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING
 
 from assets.agreed import Agreed, record_now
 from assets.home import Site
-from governance import ledger, nonconformity
-from governance.acts import SERVICE, Before
-from governance.approvals import DUE, OVERDUE, Version, in_force, reassessments, unanswered, versions
-from governance.assessing import answer_by, declared_beside
-from governance.changes import changes
-from governance.declarations import Declaration, assessment_of
-from governance.management import Deadlines
-from governance.metrics import METRICS
+from governance.approval.approvals import DUE, OVERDUE, Version, in_force, reassessments, unanswered, versions
+from governance.approval.assessing import answer_by, declared_beside
+from governance.cases import nonconformity
+from governance.declared.changes import changes
+from governance.declared.declarations import Declaration, assessment_of
+from governance.declared.metrics import METRICS
+from governance.organisation.management import Deadlines
+from governance.people.acts import SERVICE, Before
+from governance.record import ledger
 from governance.records import Outcome
 
 if TYPE_CHECKING:

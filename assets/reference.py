@@ -12,10 +12,10 @@ from assets.engines import table_of
 from assets.home import Site, secret
 from assets.landing import NotArrived, batch_part, landed_batches
 from assets.profiles import keep_profile, read_profile
-from governance import periods
-from governance.declarations import Declaration
-from governance.ledger import Event
-from governance.system import VIEWS
+from governance.declared import periods
+from governance.declared.declarations import Declaration
+from governance.declared.system import VIEWS
+from governance.record.ledger import Event
 
 if TYPE_CHECKING:
     from monitors.freezing import Shape

@@ -15,16 +15,16 @@ from pydantic import ValidationError
 from assets.code import code_digest
 from assets.contrasts import contrasts_for
 from assets.reference import reference_profile
-from governance import periods
-from governance.assessment import Criterion
+from governance.declared import periods
+from governance.declared.assessment import Criterion
 from governance.faults import UsageFault
 from governance.records import Outcome, Verdict
 from monitors.judge import Labels, judge, judge_all
 
 if TYPE_CHECKING:
     from assets.home import Site
-    from governance.declarations import Declaration
-    from governance.ledger import Event
+    from governance.declared.declarations import Declaration
+    from governance.record.ledger import Event
     from governance.register import Register
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assets.home import Site
-from governance.declarations import Declaration
-from governance.ledger import Event
+from governance.declared.declarations import Declaration
+from governance.record.ledger import Event
 
 if TYPE_CHECKING:
     from monitors.reliance import Reliance

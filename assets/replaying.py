@@ -14,11 +14,11 @@ from assets.contrasts import contrasts_for
 from assets.home import Site
 from assets.reference import reference_profile
 from assets.rejudging import labels_of, looks_at
-from governance import ledger
-from governance.acts import SERVICE, Before
-from governance.approvals import REPLAYED, Version, pending, versions
-from governance.changes import changes_of
-from governance.declarations import Declaration
+from governance.approval.approvals import REPLAYED, Version, pending, versions
+from governance.declared.changes import changes_of
+from governance.declared.declarations import Declaration
+from governance.people.acts import SERVICE, Before
+from governance.record import ledger
 from governance.records import Outcome, Verdict
 from monitors.judge import judge_all
 

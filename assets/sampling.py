@@ -17,9 +17,9 @@ from assets.home import Site
 from assets.lake import verified
 from assets.landing_sql import quoted_name, quoted_path
 from assets.reference import entity_key
-from governance.declarations import Declaration
+from governance.declared.declarations import Declaration
+from governance.declared.system import Engine
 from governance.records import Measurement
-from governance.system import Engine
 
 if TYPE_CHECKING:
     import pandas as pd

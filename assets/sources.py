@@ -24,10 +24,10 @@ from assets.files import Scan, digest_of, must_be_there, scan, stamp_of, view_ro
 from assets.home import Site
 from assets.objects import Stored, copied, stored_at
 from assets.refusals import Held, NotArrived
-from governance.addresses import filled, is_url
-from governance.declarations import Declaration
+from governance.declared.addresses import filled, is_url
+from governance.declared.declarations import Declaration
+from governance.declared.system import FileSource, PackageSource, Part, TableSource
 from governance.faults import UsageFault
-from governance.system import FileSource, PackageSource, Part, TableSource
 
 
 @dataclass(frozen=True, slots=True)

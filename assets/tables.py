@@ -24,11 +24,11 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement, quoted_name
 
 from assets.refusals import Held, NotArrived
-from governance.addresses import PLACEHOLDER, database_url
-from governance.declarations import Declaration
+from governance.declared.addresses import PLACEHOLDER, database_url
+from governance.declared.declarations import Declaration
+from governance.declared.periods import end_of
+from governance.declared.system import Part, TableSource
 from governance.faults import UsageFault
-from governance.periods import end_of
-from governance.system import Part, TableSource
 
 ROWS_AT_ONCE = 20_000
 CONNECT_SECONDS = 10

@@ -13,8 +13,8 @@ from assets.checking import land_and_check
 from assets.code import code_digest
 from assets.home import Site
 from assets.lake import keep_file
-from governance.declarations import Declaration
-from governance.system import Model
+from governance.declared.declarations import Declaration
+from governance.declared.system import Model
 
 if TYPE_CHECKING:
     import pandas as pd

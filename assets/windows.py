@@ -18,10 +18,10 @@ from assets.judging import criteria_of, is_mature, judgement_of, look_back_days
 from assets.profiles import has_profile, keep_profile, read_profile
 from assets.reference import reference_profile
 from assets.relying import reliance_inputs
-from governance import periods
-from governance.declarations import Declaration
-from governance.ledger import Event
-from governance.periods import BatchWindow
+from governance.declared import periods
+from governance.declared.declarations import Declaration
+from governance.declared.periods import BatchWindow
+from governance.record.ledger import Event
 
 if TYPE_CHECKING:
     from monitors.profile import Profile

@@ -9,8 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from governance import checkpoints, verify_ledger
-from governance.canonical import canonical_bytes
+from governance.record import checkpoints, verify_ledger
+from governance.record.canonical import canonical_bytes
 
 NAME = "urn:uuid:00000000-0000-4000-8000-000000000000"
 TIME = "2020-01-01T12:00:00.000+00:00"

@@ -14,7 +14,7 @@ from benchmarks.timing import DONE, READY, Facts, Job
 if TYPE_CHECKING:
     import ibis.expr.types as ir
 
-    from governance.assessment import Criterion
+    from governance.declared.assessment import Criterion
     from monitors.freezing import Shape
     from monitors.grid import Grid
     from monitors.levels import Contrast
@@ -239,7 +239,7 @@ def _parts(current: Profile, reference: Profile, found: tuple[Any, ...]) -> tupl
 
 
 def _contrasts(grid: Grid) -> tuple[Contrast, ...]:
-    from governance.system import Grouping
+    from governance.declared.system import Grouping
     from monitors.levels import contrasts_of
 
     first = {law.REGION: law.REGIONS[0], law.SEX: law.SEXES[0]}
@@ -250,7 +250,7 @@ def _contrasts(grid: Grid) -> tuple[Contrast, ...]:
 
 def _criteria(grid: Grid) -> tuple[Criterion, ...]:
     """The drift of every column, performance, and every rate's difference between all groups."""
-    from governance.metrics import GROUP_RATES
+    from governance.declared.metrics import GROUP_RATES
 
     criteria = [_criterion(f"drift_{i}", "psi", 0.25, columns=(c.name,)) for i, c in enumerate(grid.columns)]
     if grid.label is not None:
@@ -266,7 +266,7 @@ def _criteria(grid: Grid) -> tuple[Criterion, ...]:
 
 
 def _criterion(name: str, metric: str, limit: float, **more: Any) -> Criterion:
-    from governance.assessment import Criterion
+    from governance.declared.assessment import Criterion
 
     plain: dict[str, Any] = {
         "id": name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from governance.declarations import Declaration, Declarations, load_all
+from governance.declared.declarations import Declaration, Declarations, load_all
 from governance.faults import Fault
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from governance.assessment import Criterion
+from governance.declared.assessment import Criterion
 from governance.records import Outcome
 
 _ORDER = tuple(str(outcome) for outcome in Outcome)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from governance import periods
-from governance.declarations import Declaration
-from governance.ledger import Event
+from governance.declared import periods
+from governance.declared.declarations import Declaration
+from governance.record.ledger import Event
 from governance.register import Register
 
 

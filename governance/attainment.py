@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.absence import states
-from governance.declarations import Declarations
-from governance.nonconformity import CONFIRMED, CONTAINED, ENDED, TO_BE_TRIAGED, Nonconformity, cases_of
-from governance.objectives import LARGER_IS_BETTER, ByCriterion, ByFigure, Figure, Objective
-from governance.organisation import Organisation
+from governance.cases.nonconformity import CONFIRMED, CONTAINED, ENDED, TO_BE_TRIAGED, Nonconformity, cases_of
+from governance.declared.declarations import Declarations
+from governance.organisation.laid_down import Organisation
+from governance.organisation.objectives import LARGER_IS_BETTER, ByCriterion, ByFigure, Figure, Objective
+from governance.organisation.standing import until
 from governance.records import Outcome
 from governance.register import Register
-from governance.standing import until
 
 ATTAINED, MISSED, UNKNOWN = "attained", "not attained", "not evidenced"
 # Both keep the limit; a warning says that it is near.

@@ -13,12 +13,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from governance.applicability import Applicability
-from governance.controls import Item, clauses, controls, cross_references, feeds
-from governance.declarations import Declarations
-from governance.ledger import EVENT
+from governance.declared.declarations import Declarations
+from governance.organisation.applicability import Applicability
+from governance.record.ledger import EVENT
 from governance.records import Outcome
 from governance.register import VERDICT, Register
+from governance.standard.controls import Item, clauses, controls, cross_references, feeds
 
 NOT_EVIDENCED, EXCLUDED = "not evidenced", "excluded"
 # The order in which states are counted: what is weakest is told first.

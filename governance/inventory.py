@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from governance import ledger
 from governance.absence import states
-from governance.acts import Before
-from governance.coverage import approval_gap
-from governance.declarations import Declaration, Declarations
-from governance.ledger import Event
+from governance.approval.coverage import approval_gap
+from governance.declared.declarations import Declaration, Declarations
+from governance.declared.system import Part, Source
+from governance.organisation.standing import until
+from governance.people.acts import Before
+from governance.record import ledger
+from governance.record.ledger import Event
 from governance.register import Register
-from governance.standing import until
-from governance.system import Part, Source
 
 # Kinds by which a system shows that it ran; their subjects begin with its id.
 RAN = ("batch.landed", "batch.held", "batch.judged", "reference.frozen", "model.trained")

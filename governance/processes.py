@@ -5,22 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from governance import (
-    accepting,
-    agreement,
-    appointing,
-    assessing,
-    audit,
-    concerns,
-    corrective_action,
-    incidents,
-    releasing,
-    reminders,
-    review,
-)
-from governance.acts import Act, Before
-from governance.due import Due
-from governance.management import Deadlines
+from governance import reminders
+from governance.approval import accepting, assessing, releasing
+from governance.cases import concerns, corrective_action, incidents
+from governance.organisation import agreement
+from governance.organisation.management import Deadlines
+from governance.oversight import audit, review
+from governance.people import appointing
+from governance.people.acts import Act, Before
+from governance.people.due import Due
 
 PROCESSES: tuple[Any, ...] = (
     agreement,

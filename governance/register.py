@@ -17,11 +17,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from governance import ledger, nonconformity
-from governance.acts import SERVICE, acts_faults
-from governance.canonical import digest
-from governance.ledger import METADATA, Event
-from governance.nonconformity import Nonconformity
+from governance.cases import nonconformity
+from governance.cases.nonconformity import Nonconformity
+from governance.people.acts import SERVICE, acts_faults
+from governance.record import ledger
+from governance.record.canonical import digest
+from governance.record.ledger import METADATA, Event
 from governance.records import Measurement, Outcome, Part, Verdict
 
 MEASUREMENT = sa.Table(
@@ -306,9 +307,9 @@ class Register:
 
     def faults(self) -> list[str]:
         """Everything that does not hold: the chain, acts against their rules, stored results against their events."""
-        from governance.audit import sample_faults
+        from governance.oversight.audit import sample_faults
+        from governance.oversight.review import pack_faults
         from governance.processes import AUTOMATIC, RECORDED
-        from governance.review import pack_faults
 
         with self.reading() as connection:
             found = [*ledger.chain_faults(connection), *acts_faults(connection, RECORDED, AUTOMATIC)]

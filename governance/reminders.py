@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from governance import ledger
-from governance.acts import SERVICE, Act
-from governance.due import Due
-from governance.management import Deadlines
+from governance.organisation.management import Deadlines
+from governance.people.acts import SERVICE, Act
+from governance.people.due import Due
+from governance.record import ledger
 
 REMINDED, OVERDUE, ESCALATED = "due.reminded", "due.overdue", "due.escalated"
 AUTOMATIC = frozenset({REMINDED, OVERDUE, ESCALATED})

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from governance.accounts import PEOPLE, Account
-from governance.acts import Act
-from governance.agreement import COMPETENT
-from governance.declarations import Declarations
-from governance.duties import Roles
-from governance.ledger import Event
-from governance.organisation import Organisation
+from governance.declared.declarations import Declarations
+from governance.organisation.agreement import COMPETENT
+from governance.organisation.duties import Roles
+from governance.organisation.laid_down import Organisation
+from governance.people.accounts import PEOPLE, Account
+from governance.people.acts import Act
+from governance.record.ledger import Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from governance.metrics import distances_of
+from governance.declared.metrics import distances_of
 from governance.records import Measurement
 from monitors import distances, drift, performance
 from monitors.grid import ColumnGrid

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from governance.metrics import CALIBRATION, GROUP_RATES
+from governance.declared.metrics import CALIBRATION, GROUP_RATES
 from governance.records import Measurement
 from monitors.grid import MOST_FAVOURED
 from monitors.groups import Groups, Hits, more_is_better, why_undefined

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from governance.metrics import METRICS, RATES
+from governance.declared.metrics import METRICS, RATES
 from governance.records import Measurement, Part, PartKind
 from monitors.bin_names import REST, bin_names
 from monitors.distances import PSEUDOCOUNT

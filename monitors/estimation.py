@@ -20,7 +20,7 @@ import numpy as np
 from scipy.optimize import isotonic_regression
 from scipy.special import ndtri
 
-from governance.metrics import ESTIMATED
+from governance.declared.metrics import ESTIMATED
 from governance.records import Measurement
 from monitors.expected import Expected, expected
 from monitors.grid import ScoreGrid

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from governance.metrics import CALIBRATION, GROUP_RATES
+from governance.declared.metrics import CALIBRATION, GROUP_RATES
 from governance.records import Measurement
 from monitors.contrasts import differences_of
 from monitors.groups import COUNTED, Groups, Hits

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from governance.metrics import GROUP_RATES
+from governance.declared.metrics import GROUP_RATES
 from governance.records import Measurement
 from monitors.facts import ColumnFacts
 from monitors.grid import OTHER, RARE, GroupGrid

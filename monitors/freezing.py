@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 
-from governance.metrics import Task
+from governance.declared.metrics import Task
 from monitors import tally
 from monitors.clusters import named
 from monitors.grid import (

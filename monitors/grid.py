@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import product
 from typing import Any, Literal
 
-from governance.canonical import digest
+from governance.record.canonical import digest
 
 FINE_BINS = 256
 RARE = 10

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from governance.metrics import MEANS
+from governance.declared.metrics import MEANS
 from governance.records import Measurement
 from monitors.levels import Contrast, Levels
 from monitors.profile import Profile

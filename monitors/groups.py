@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from governance.metrics import CALIBRATION
+from governance.declared.metrics import CALIBRATION
 from monitors.grid import MOST_FAVOURED
 from monitors.levels import Contrast
 from monitors.performance import DENOMINATORS

@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from governance.assessment import Criterion
-from governance.metrics import METRICS
+from governance.declared.assessment import Criterion
+from governance.declared.metrics import METRICS
 from governance.records import Measurement, Outcome, Verdict
 from monitors.levels import EVERY, Contrast, covered_by
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from governance.assessment import Criterion
-from governance.metrics import METRICS
-from governance.system import Grouping
+from governance.declared.assessment import Criterion
+from governance.declared.metrics import METRICS
+from governance.declared.system import Grouping
 from monitors.grid import MOST_FAVOURED, Grid
 
 DEFAULT_ALPHA = 0.025

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.stats import binom
 
-from governance.assessment import Criterion
-from governance.metrics import METRICS
+from governance.declared.assessment import Criterion
+from governance.declared.metrics import METRICS
 from governance.records import Measurement, Outcome
 from monitors import states
 from monitors.column_drift import measurements, value_of

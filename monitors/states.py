@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from scipy.optimize import brentq
 
-from governance.assessment import Criterion
-from governance.metrics import METRICS
+from governance.declared.assessment import Criterion
+from governance.declared.metrics import METRICS
 from monitors.grid import MOST_FAVOURED
 from monitors.laws import ColumnLaw, CubeLaw
 from monitors.levels import EVERY, Contrast

@@ -20,8 +20,8 @@ from governance.faults import UsageFault
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from governance.acts import Act
-    from governance.ledger import Event
+    from governance.people.acts import Act
+    from governance.record.ledger import Event
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
 TOKEN = click.option(
@@ -55,7 +55,7 @@ def act() -> None:
 @JSON
 def accounts(as_json: bool) -> None:
     """Who may act: accounts, their roles, systems, teams, and the day on which their last token ends."""
-    from governance.accounts import accounts_of, tokens_of
+    from governance.people.accounts import accounts_of, tokens_of
     from pipelines.listing import show
 
     register = home().register() if home().exists else None
@@ -82,7 +82,7 @@ def accounts(as_json: bool) -> None:
 @JSON
 def exceptions(as_json: bool) -> None:
     """Exceptions from separations of duty: asked for, granted, expired."""
-    from governance.exceptions import exemptions_of
+    from governance.people.exceptions import exemptions_of
     from pipelines.listing import show
 
     events = home().register().events("exception.*") if home().exists else []
@@ -115,9 +115,10 @@ def first(account: str, days: int) -> None:
 
     For whoever holds AIMS_HOME: the record shows that the custodian did it.
     """
-    from governance import appointing, ledger
-    from governance.accounts import CUSTODIAN, OPENED
-    from governance.acts import Before, perform
+    from governance.people import appointing
+    from governance.people.accounts import CUSTODIAN, OPENED
+    from governance.people.acts import Before, perform
+    from governance.record import ledger
 
     register, at = home().register(), dt.datetime.now(dt.UTC)
     opening = next(item for item in appointing.ACTS if item.kind == OPENED)
@@ -129,9 +130,9 @@ def first(account: str, days: int) -> None:
 
 
 def _print_token(account: str, scopes: tuple[str, ...], days: int, *, held: str) -> None:
-    from governance import ledger
-    from governance.acts import authenticate
-    from governance.appointing import ISSUE
+    from governance.people.acts import authenticate
+    from governance.people.appointing import ISSUE
+    from governance.record import ledger
 
     register, at = home().register(), dt.datetime.now(dt.UTC)
     with ledger.writing(register.engine) as connection:
@@ -144,9 +145,9 @@ def _print_token(account: str, scopes: tuple[str, ...], days: int, *, held: str)
 def _issue(
     connection: Any, account: str, scopes: tuple[str, ...], days: int, *, by: str, with_token: str | None, at: Any
 ) -> str:
-    from governance.accounts import new_secret
-    from governance.acts import perform
-    from governance.appointing import ISSUE
+    from governance.people.accounts import new_secret
+    from governance.people.acts import perform
+    from governance.people.appointing import ISSUE
 
     name, secret, sha256 = new_secret()
     expires = (at + dt.timedelta(days=days)).date().isoformat()
@@ -206,7 +207,7 @@ def _type_of(kind: Any) -> Any:
 
 
 def _perform(act: Act, subject: str, said: Mapping[str, Any], held: str) -> Event:
-    from governance.acts import act_with
+    from governance.people.acts import act_with
 
     place = home()
     if not place.exists:
@@ -217,13 +218,13 @@ def _perform(act: Act, subject: str, said: Mapping[str, Any], held: str) -> Even
 
 def _follow(event: Event) -> None:
     """Attaches at once what the next step needs: causes and extent, what batches show, a replay."""
-    from governance.approvals import SUBMITTED
-    from governance.nonconformity import CONFIRMED, IMPLEMENTED, VERIFIED
+    from governance.approval.approvals import SUBMITTED
+    from governance.cases.nonconformity import CONFIRMED, IMPLEMENTED, VERIFIED
 
     if event.kind in (CONFIRMED, IMPLEMENTED, VERIFIED, SUBMITTED):
         from assets.following import follow
         from assets.home import site
-        from governance.declarations import load_all, systems_folder
+        from governance.declared.declarations import load_all, systems_folder
 
         follow(load_all(systems_folder()).sound, site(run="aims"))
 

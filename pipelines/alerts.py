@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from assets.home import Site
-from governance.acts import SERVICE
-from governance.declarations import Declaration
-from governance.ledger import Event
+from governance.declared.declarations import Declaration
+from governance.people.acts import SERVICE
+from governance.record.ledger import Event
 from governance.records import Outcome
 
 LOG = logging.getLogger("aims.alert")

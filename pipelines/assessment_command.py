@@ -11,8 +11,8 @@ from assets.home import home, site
 from governance.faults import UsageFault
 
 if TYPE_CHECKING:
-    from governance.approvals import Reassessment, Version
-    from governance.declarations import Declaration
+    from governance.approval.approvals import Reassessment, Version
+    from governance.declared.declarations import Declaration
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
 # Flips that a person is shown; --json has those that the record lists.
@@ -77,7 +77,7 @@ def replay(system: str, as_json: bool) -> None:
 @JSON
 def releases(system: str | None, as_json: bool) -> None:
     """Model versions whose release was asked for: what was required, what was found, who decided."""
-    from governance.releases import releases_of
+    from governance.approval.releases import releases_of
     from pipelines.listing import show
 
     events = home().register().events("release.*", f"{system}/" if system else "") if home().exists else []
@@ -92,7 +92,7 @@ def releases(system: str | None, as_json: bool) -> None:
 
 
 def _declared(system: str) -> Declaration:
-    from governance.declarations import load, systems_folder
+    from governance.declared.declarations import load, systems_folder
     from governance.faults import DeclarationFaults
 
     if not (systems_folder() / system).is_dir():
@@ -105,8 +105,8 @@ def _declared(system: str) -> Declaration:
 
 def _record(declaration: Declaration) -> tuple[list[Version], list[Reassessment], str]:
     from assets.agreed import record_now
-    from governance.accepting import FROZEN, acceptance
-    from governance.approvals import reassessments, versions
+    from governance.approval.accepting import FROZEN, acceptance
+    from governance.approval.approvals import reassessments, versions
 
     if not home().exists:
         return [], [], "nothing has run yet"
@@ -123,9 +123,9 @@ def _record(declaration: Declaration) -> tuple[list[Version], list[Reassessment]
 
 def _draft(declaration: Declaration, known: list[Version]) -> dict[str, Any] | None:
     """The file as it stands, where it is no version of the record."""
-    from governance.approvals import in_force
-    from governance.changes import changes
-    from governance.declarations import assessment_of
+    from governance.approval.approvals import in_force
+    from governance.declared.changes import changes
+    from governance.declared.declarations import assessment_of
 
     stands = [v for v in known if v.digest == declaration.assessment_digest and v.state in ("submitted", "approved")]
     if stands:
@@ -146,7 +146,7 @@ def _draft(declaration: Declaration, known: list[Version]) -> dict[str, Any] | N
 
 
 def _tell(row: dict[str, Any]) -> None:
-    from governance.changes import changes_of
+    from governance.declared.changes import changes_of
 
     state = {"approved": "in force"}.get(row["state"], row["state"])
     mark = " (demonstration)" if row.get("demonstration") else ""

@@ -17,11 +17,11 @@ from assets.following import follow
 from assets.home import Site, site
 from assets.landing import batch_part
 from assets.sources import sign_of
-from governance import periods
 from governance.absence import record_absences
-from governance.declarations import Declaration
+from governance.declared import periods
+from governance.declared.declarations import Declaration
+from governance.declared.system import TableSource
 from governance.faults import UsageFault
-from governance.system import TableSource
 from pipelines.alerts import deliver
 from pipelines.organisation_command import keep_documents
 

@@ -12,8 +12,8 @@ from assets.home import home
 from governance.faults import DeclarationFaults, UsageFault
 
 if TYPE_CHECKING:
-    from governance.ledger import Event
-    from governance.nonconformity import Nonconformity
+    from governance.cases.nonconformity import Nonconformity
+    from governance.record.ledger import Event
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
 
@@ -45,9 +45,10 @@ def case(name: str, as_json: bool) -> None:
 @JSON
 def due(as_json: bool) -> None:
     """What somebody has to do by a day, the most urgent first; overdue days are negative."""
-    from governance import ledger, processes
-    from governance.acts import Before
-    from governance.organisation import declared_deadlines
+    from governance import processes
+    from governance.organisation.laid_down import declared_deadlines
+    from governance.people.acts import Before
+    from governance.record import ledger
     from pipelines.listing import show
 
     rows: list[dict[str, Any]] = []
@@ -65,7 +66,7 @@ def follow() -> None:
     """Attaches facts to open cases, observes later batches, reminds of what is due. The watchdog does it, too."""
     from assets.following import follow as follow_all
     from assets.home import site
-    from governance.declarations import load_all, systems_folder
+    from governance.declared.declarations import load_all, systems_folder
 
     if not home().exists:
         raise UsageFault(f"Nothing has run yet in {home().root}. Start with `aims demo`.")
@@ -75,8 +76,8 @@ def follow() -> None:
 
 def next_due(found: Nonconformity) -> str | None:
     """The last day of the step that an open case waits for, as a date; None where nothing is left to do."""
-    from governance.corrective_action import step_due
-    from governance.organisation import declared_deadlines
+    from governance.cases.corrective_action import step_due
+    from governance.organisation.laid_down import declared_deadlines
 
     return _declared(lambda: step_due(found, declared_deadlines())).isoformat() if found.is_open else None
 
@@ -89,7 +90,7 @@ def _declared(ask: Any) -> Any:
 
 
 def _the_case(events: list[Event], name: str) -> Nonconformity:
-    from governance.nonconformity import cases_of
+    from governance.cases.nonconformity import cases_of
 
     found = next((item for item in cases_of(events) if item.id == name.upper()), None)
     if found is None:
@@ -98,7 +99,7 @@ def _the_case(events: list[Event], name: str) -> Nonconformity:
 
 
 def _next_step(found: Nonconformity) -> str:
-    from governance.corrective_action import step_in_words
+    from governance.cases.corrective_action import step_in_words
 
     return f"next, by {next_due(found)}: {step_in_words(found)}" if found.is_open else "nothing is left to do"
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assets.home import home, site
-from governance.coverage import approval_gap, measuring_gaps, never_measured, notes, questions
-from governance.declarations import Declaration, Declarations
+from governance.approval.coverage import approval_gap, measuring_gaps, never_measured, notes, questions
+from governance.declared.declarations import Declaration, Declarations
 from governance.faults import UsageFault
 from pipelines.organisation_command import check_organisation
 
@@ -85,7 +85,7 @@ def _asked(declaration: Declaration, now: Site | None) -> list[str]:
 
 def _is_demonstration(declaration: Declaration, now: Site | None) -> bool:
     from assets.agreed import record_now
-    from governance.approvals import in_force, versions
+    from governance.approval.approvals import in_force, versions
 
     if now is None:
         return declaration.is_demonstrated

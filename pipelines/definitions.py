@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.factory import assets_of
 from checks.declared import load_checked
-from governance.declarations import Declarations, systems_folder
+from governance.declared.declarations import Declarations, systems_folder
 from pipelines.automation import cadence_schedules, landing_sensor, run_failure_sensor, watchdog_sensor
 
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 from assets.home import Home, home
-from governance import ledger as record
-from governance.acts import SERVICE
 from governance.faults import UsageFault
+from governance.people.acts import SERVICE
+from governance.record import ledger as record
 from governance.register import Register
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    from governance.verify_ledger import Checkpoint
+    from governance.record.verify_ledger import Checkpoint
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -65,7 +65,7 @@ def verify(keys: tuple[Path, ...], paths: tuple[Path, ...], authority: Path | No
 @click.option("--out", type=FILE, metavar="FILE", help="Write a copy there as well.")
 def checkpoint(out: Path | None) -> None:
     """Signs how many events there are, and the last one's entry. Keep a copy where nobody here can write."""
-    from governance import checkpoints
+    from governance.record import checkpoints
 
     place = _existing()
     key = checkpoints.signing_key(*place.ledger_key)
@@ -78,7 +78,7 @@ def checkpoint(out: Path | None) -> None:
 @ledger.command("key")
 def show_key() -> None:
     """Prints the public key that signs checkpoints. Pass it on by another way than the exports."""
-    from governance import checkpoints
+    from governance.record import checkpoints
 
     place = _existing()
     click.echo(checkpoints.public_pem(_public(place)), nl=False)
@@ -89,7 +89,7 @@ def show_key() -> None:
 @click.option("--checkpoint", "path", type=FILE, metavar="FILE", help="Another checkpoint than the newest.")
 def anchor(tsa: str, path: Path | None) -> None:
     """Has a checkpoint time-stamped by a third party (RFC 3161). The one command here that uses the network."""
-    from governance import checkpoints, timestamps
+    from governance.record import checkpoints, timestamps
 
     place = _existing()
     path = path or checkpoints.newest(place.checkpoints)
@@ -109,7 +109,7 @@ def anchor(tsa: str, path: Path | None) -> None:
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 def export(folder: Path) -> None:
     """Writes events, checkpoints, public keys and a verifier that runs alone into DIR."""
-    from governance import ledger_export
+    from governance.record import ledger_export
 
     place = _existing()
     public = _public(place) if place.ledger_key[0].exists() else None
@@ -122,7 +122,7 @@ def export(folder: Path) -> None:
 def _against(
     place: Home, register: Register, keys: tuple[Path, ...], paths: tuple[Path, ...]
 ) -> tuple[list[str], list[Checkpoint]]:
-    from governance import checkpoints, verify_ledger
+    from governance.record import checkpoints, verify_ledger
 
     if not keys and not paths:
         return [], []
@@ -144,7 +144,7 @@ def _stamps(paths: tuple[Path, ...], authority: Path | None) -> tuple[list[str],
     """What time-stamps say of these checkpoints, and what is wrong with them."""
     if authority is None:
         return [], []
-    from governance import timestamps
+    from governance.record import timestamps
 
     if not paths:
         raise UsageFault("--tsa-cert verifies the time-stamps of checkpoints: name one with --checkpoint.")
@@ -162,7 +162,7 @@ def _stamps(paths: tuple[Path, ...], authority: Path | None) -> tuple[list[str],
 
 
 def _tell_anchors(count: int, held: list[Checkpoint], stamps: list[str], *, pinned: bool) -> None:
-    from governance.verify_ledger import coverage
+    from governance.record.verify_ledger import coverage
 
     if held:
         click.echo(coverage(count, held))
@@ -182,7 +182,7 @@ def _existing() -> Home:
 
 
 def _public(place: Home) -> Ed25519PublicKey:
-    from governance import checkpoints
+    from governance.record import checkpoints
 
     return checkpoints.signing_key(*place.ledger_key).public_key()
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assets.home import home
-from governance.declarations import Declarations, load_all, systems_folder
+from governance.declared.declarations import Declarations, load_all, systems_folder
 from governance.faults import DeclarationFaults, Fault, UsageFault
 
 if TYPE_CHECKING:
-    from governance.organisation import Organisation
+    from governance.organisation.laid_down import Organisation
     from governance.register import Register
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
@@ -37,7 +37,7 @@ AS_OF = click.option(
 @JSON
 def documents(enter: bool, as_of: dt.datetime | None, as_json: bool) -> None:
     """The organisation's documents: version, digest, approval, review due or overdue."""
-    from governance.standing import document_rows
+    from governance.organisation.standing import document_rows
     from pipelines.listing import show
 
     laid = _organisation()
@@ -58,7 +58,7 @@ def documents(enter: bool, as_of: dt.datetime | None, as_json: bool) -> None:
 @JSON
 def risks(as_of: dt.datetime | None, as_json: bool) -> None:
     """The risk register: risks from harms, their treatment, and whether their owner accepted what is left."""
-    from governance.standing import risk_rows
+    from governance.organisation.standing import risk_rows
     from pipelines.listing import show
 
     register = _register()
@@ -95,7 +95,7 @@ def objectives(as_of: dt.datetime | None, as_json: bool) -> None:
 def applicability(as_of: dt.datetime | None, as_json: bool) -> None:
     """The statement of applicability: every clause and control, and what was really recorded of it."""
     from governance.evidence import counted, statement_rows
-    from governance.organisation import declared_folder
+    from governance.organisation.laid_down import declared_folder
     from pipelines.listing import show
 
     laid, systems = _organisation() if declared_folder() else None, _systems()
@@ -134,11 +134,11 @@ def inventory(as_of: dt.datetime | None, as_json: bool) -> None:
 @JSON
 def roles(only_conflicts: bool, as_of: dt.datetime | None, as_json: bool) -> None:
     """Accounts and what they may do, and where that does not go together: conflicts of duty, owners without anybody."""
-    from governance.accounts import accounts_of
-    from governance.organisation import declared_folder
+    from governance.organisation.laid_down import declared_folder
+    from governance.organisation.standing import until
+    from governance.people.accounts import accounts_of
     from governance.processes import ACTS
     from governance.responsibilities import conflicts, role_rows
-    from governance.standing import until
     from pipelines.listing import show
 
     register, day = _register(), _day(as_of)
@@ -161,7 +161,7 @@ COMMANDS = (documents, risks, objectives, applicability, inventory, roles)
 
 def check_organisation(systems: Declarations) -> dict[str, tuple[Fault, ...]]:
     """Tells every fault of the organisation's documents, or that they are sound or not declared. Returns the faults."""
-    from governance.organisation import declared_folder, load_organisation
+    from governance.organisation.laid_down import declared_folder, load_organisation
 
     folder = declared_folder()
     if folder is None:
@@ -181,7 +181,7 @@ def check_organisation(systems: Declarations) -> dict[str, tuple[Fault, ...]]:
 
 def keep_documents(register: Register, at: dt.datetime) -> None:
     """Enters the declared organisation's documents as they stand. Faults are told, and keep no system from running."""
-    from governance.organisation import declared_folder
+    from governance.organisation.laid_down import declared_folder
 
     if declared_folder() is None:
         return
@@ -193,14 +193,15 @@ def keep_documents(register: Register, at: dt.datetime) -> None:
 
 def record_documents(register: Register, laid: Organisation, at: dt.datetime) -> int:
     """Enters documents and risks as they stand now, in one transaction. Returns how many events were new."""
-    from governance import agreement, ledger
+    from governance.organisation import agreement
+    from governance.record import ledger
 
     with ledger.writing(register.engine) as connection:
         return agreement.record(connection, laid, at=at)
 
 
 def _organisation() -> Organisation:
-    from governance.organisation import declared_folder, load_organisation
+    from governance.organisation.laid_down import declared_folder, load_organisation
 
     folder = declared_folder()
     if folder is None:

@@ -15,8 +15,8 @@ from governance.faults import UsageFault
 from pipelines.acting import JSON, TOKEN, held_token, tell
 
 if TYPE_CHECKING:
-    from governance.acts import Act
-    from governance.ledger import Event
+    from governance.people.acts import Act
+    from governance.record.ledger import Event
 
 
 def _now() -> dt.datetime:
@@ -31,7 +31,7 @@ def _events(kind: str) -> list[Event]:
 @JSON
 def audits(as_json: bool) -> None:
     """The audit programme: what is planned, what was drawn and by which seed, what was found, what it came to."""
-    from governance.audit import audits_of
+    from governance.oversight.audit import audits_of
     from pipelines.listing import show
 
     found = [audit.as_row() for audit in audits_of(_events("audit.*")).values()]
@@ -71,7 +71,7 @@ def review(name: str | None, markdown: Path | None, html: Path | None, as_json: 
 
     `aims review now` shows what would stand in front of a review that was opened now.
     """
-    from governance.review import reviews_of
+    from governance.oversight.review import reviews_of
     from pipelines.listing import show
     from reports import management_review as report
 
@@ -93,8 +93,8 @@ def review(name: str | None, markdown: Path | None, html: Path | None, as_json: 
 
 def _pack(name: str) -> tuple[dict[str, Any], dict[str, Any] | None, list[dict[str, Any]]]:
     """What stands in front of a review, its row, and what it decided; of `now` only the first."""
-    from governance import ledger
-    from governance.review import Review, decisions_of, pack_of, reviews_of
+    from governance.oversight.review import Review, decisions_of, pack_of, reviews_of
+    from governance.record import ledger
 
     now = _now().isoformat(timespec="seconds")
     with home().register().reading() as connection:
@@ -113,7 +113,7 @@ def _pack(name: str) -> tuple[dict[str, Any], dict[str, Any] | None, list[dict[s
 @JSON
 def concerns(as_json: bool) -> None:
     """Concerns: what was taken in and what became of it. The texts are not in here (`aims concern read`)."""
-    from governance.concerns import concerns_of
+    from governance.cases.concerns import concerns_of
     from pipelines.listing import show
 
     rows = [concern.as_row() for concern in concerns_of(_events("concern.*")).values()]
@@ -147,7 +147,7 @@ def report(
 ) -> None:
     """Raises a concern about SYSTEM (or `organisation`). Prints its number, by which its answer is found."""
     from assets.intake import erase_text, keep_text
-    from governance.concerns import REPORT
+    from governance.cases.concerns import REPORT
 
     _must_be_begun()
     text, folder = _read(text_file), home().concerns
@@ -195,7 +195,7 @@ def read(name: str) -> None:
 def erase(name: str, reason: str, token_file: Path | None, as_json: bool) -> None:
     """Erases what was written with CONCERN, and its salt. The record stays whole, and says that it was erased."""
     from assets.intake import erase_text
-    from governance.concerns import ERASE
+    from governance.cases.concerns import ERASE
 
     found = _the_concern(name)
     event = _perform(ERASE, name, {"reason": reason}, held_token(token_file))
@@ -204,7 +204,7 @@ def erase(name: str, reason: str, token_file: Path | None, as_json: bool) -> Non
 
 
 def _the_concern(name: str) -> Any:
-    from governance.concerns import concerns_of
+    from governance.cases.concerns import concerns_of
 
     found = next((c for c in concerns_of(_events("concern.*")).values() if c.id == name.upper()), None)
     if found is None:
@@ -217,7 +217,7 @@ def _the_concern(name: str) -> Any:
 @JSON
 def incidents(clocks: bool, as_json: bool) -> None:
     """Incidents, and within what time who has to be told. Exit 1 where a clock ran out and nobody was told."""
-    from governance.incidents import incidents_of
+    from governance.cases.incidents import incidents_of
     from pipelines.listing import show
 
     if clocks:
@@ -233,7 +233,7 @@ def incidents(clocks: bool, as_json: bool) -> None:
 
 
 def _clock_rows() -> Iterable[dict[str, Any]]:
-    from governance.regimes import terms
+    from governance.standard.regimes import terms
 
     for term in terms().values():
         within = f"{term.clock.hours} hours" if term.clock.hours else f"{term.clock.days} days"
@@ -256,8 +256,8 @@ def _clock_rows() -> Iterable[dict[str, Any]]:
 @JSON
 def notice(name: str, clock: str, target: Path | None, token_file: Path | None, as_json: bool) -> None:
     """Drafts a notice about INCIDENT for CLOCK, such as gdpr_33.authority. It is a draft: nothing is sent."""
-    from governance.canonical import digest_of_bytes
-    from governance.incidents import DRAFT
+    from governance.cases.incidents import DRAFT
+    from governance.record.canonical import digest_of_bytes
 
     text = _draft(name, clock).encode()
     sha256 = digest_of_bytes(text)
@@ -270,8 +270,8 @@ def notice(name: str, clock: str, target: Path | None, token_file: Path | None, 
 
 
 def _draft(name: str, clock: str) -> str:
-    from governance.incidents import incidents_of
-    from governance.regimes import terms
+    from governance.cases.incidents import incidents_of
+    from governance.standard.regimes import terms
     from reports.notices import notice as drafted
 
     found = next((i for i in incidents_of(_events("incident.*")).values() if i.id == name.upper()), None)
@@ -297,7 +297,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _perform(act: Act, subject: str, said: dict[str, Any], held: str) -> Event:
-    from governance.acts import act_with
+    from governance.people.acts import act_with
 
     _must_be_begun()
     return act_with(home().register().engine, act, subject, said, token=held, at=_now())

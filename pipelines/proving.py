@@ -9,7 +9,7 @@ import click
 from assets.home import home, site
 from assets.landing import NotArrived
 from assets.proving import Proven, proof_sizes, prove
-from governance.declarations import Declaration
+from governance.declared.declarations import Declaration
 from governance.faults import UsageFault
 from pipelines.listing import show
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from assets.comparisons import comparisons_of
 from assets.home import Home, site
-from governance import periods
-from governance.declarations import Declaration
+from governance.declared import periods
+from governance.declared.declarations import Declaration
 from governance.register import Register
 
 if TYPE_CHECKING:

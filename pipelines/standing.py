@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from assets.agreed import agreed_in, record_now
 from assets.home import Home, Site
-from governance.approvals import in_force, versions
-from governance.coverage import approval_gap, questions
-from governance.declarations import Declaration
+from governance.approval.approvals import in_force, versions
+from governance.approval.coverage import approval_gap, questions
+from governance.declared.declarations import Declaration
 
 
 @dataclass(frozen=True, slots=True)

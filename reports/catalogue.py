@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from governance.assessment import Criterion, ImpactAssessment
-from governance.metrics import METRICS
+from governance.declared.assessment import Criterion, ImpactAssessment
+from governance.declared.metrics import METRICS
 
 HEADER = ("System", "Check", "Metric", "About", "Limit", "Owner", "Controls")
 

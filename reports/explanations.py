@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from governance.metrics import METRICS
+from governance.declared.metrics import METRICS
 from governance.records import Measurement, Outcome, Part, Verdict
 from monitors.decomposition import rate_of
 from monitors.strata import SCORE

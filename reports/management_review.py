@@ -1,7 +1,7 @@
 """The pack of a management review as people read it: Markdown for the minutes, HTML for the screen.
 
-Decides the order, the words and what is said where there is nothing. Every figure is that of `governance.review_pack`;
-nothing is computed here.
+Decides the order, the words and what is said where there is nothing. Every figure is that of
+`governance.oversight.review_pack`; nothing is computed here.
 """
 
 from __future__ import annotations

@@ -300,7 +300,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
 @pytest.fixture
 def load_made(made: Made) -> Callable[[], Any]:
     """The declaration as it stands on disk now."""
-    from governance.declarations import load
+    from governance.declared.declarations import load
 
     return lambda: load(made.folder)
 

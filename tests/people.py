@@ -6,12 +6,12 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any
 
-from governance import ledger
-from governance.accounts import CUSTODIAN, OPENED, accounts_of, new_secret
-from governance.acts import act_with, acts_faults, perform
-from governance.appointing import ACTS, ISSUE
-from governance.ledger import Event
+from governance.people.accounts import CUSTODIAN, OPENED, accounts_of, new_secret
+from governance.people.acts import act_with, acts_faults, perform
+from governance.people.appointing import ACTS, ISSUE
 from governance.processes import AUTOMATIC, BY_VERB, RECORDED
+from governance.record import ledger
+from governance.record.ledger import Event
 from governance.register import Register
 
 OPEN = next(act for act in ACTS if act.kind == OPENED)

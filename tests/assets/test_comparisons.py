@@ -11,7 +11,7 @@ from assets.home import Site, home, site
 from assets.judging import judge_batch, judge_restated
 from assets.landing import batch_part, land
 from assets.reference import freeze_reference
-from governance.declarations import Declaration, load
+from governance.declared.declarations import Declaration, load
 from tests.conftest import Made, assessment_yaml, made_rows, system_yaml, write_csv
 
 # Two days of reference, then four; a Monday first.

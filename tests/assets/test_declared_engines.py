@@ -10,8 +10,8 @@ import pytest
 
 from assets.engines import connected
 from assets.home import secret
+from governance.declared.system import Engine
 from governance.faults import UsageFault
-from governance.system import Engine
 from tests.conftest import BATCHES, Made, assessment_yaml, contract_yaml, made_rows, system_yaml, write_csv
 
 WORDS = ("paid at once", "asked for time 3 times", "", "moved – no address", "vor Ort bezahlt")

@@ -16,9 +16,9 @@ from assets.home import Site
 from assets.judging import judge_batch
 from assets.landing import batch_part
 from assets.reference import freeze_reference
-from governance.acts import Refused
-from governance.approvals import in_force, versions
-from governance.declarations import Declaration, load
+from governance.approval.approvals import in_force, versions
+from governance.declared.declarations import Declaration, load
+from governance.people.acts import Refused
 from tests.assets.conftest import here
 from tests.conftest import BATCHES, Made
 from tests.people import People

@@ -14,9 +14,9 @@ import pytest
 from assets.acquisition import PackageMember, acquire
 from assets.home import home
 from assets.reference import shape_of
-from governance.declarations import Declaration, load
+from governance.declared.declarations import Declaration, load
+from governance.declared.system import PackageSource
 from governance.records import Outcome, Part, Verdict
-from governance.system import PackageSource
 from monitors.decomposition import decompose
 from monitors.freezing import freeze
 from monitors.judge import Labels, judge_all

@@ -13,16 +13,18 @@ import yaml
 from assets.extent import shares
 from assets.following import follow
 from assets.home import site
-from governance import ledger, nonconformity, reminders
-from governance.acts import SERVICE, perform
-from governance.declarations import load_all
-from governance.due import Due
-from governance.effectiveness import evidence_of
-from governance.management import Deadlines
-from governance.nonconformity import Nonconformity
-from governance.organisation import declared_deadlines
+from governance import reminders
+from governance.cases import nonconformity
+from governance.cases.effectiveness import evidence_of
+from governance.cases.nonconformity import Nonconformity
+from governance.declared.declarations import load_all
+from governance.declared.system import System
+from governance.organisation.laid_down import declared_deadlines
+from governance.organisation.management import Deadlines
+from governance.people.acts import SERVICE, perform
+from governance.people.due import Due
 from governance.processes import BY_VERB
-from governance.system import System
+from governance.record import ledger
 from tests.conftest import BATCHES, PROVENANCE, Made, system_yaml
 
 MARCH, APRIL, MAY = BATCHES[2:]

@@ -10,7 +10,7 @@ from assets.home import home, site
 from assets.judging import judge_batch
 from assets.landing import NotArrived, land
 from assets.reference import freeze_reference
-from governance.declarations import load
+from governance.declared.declarations import load
 from tests.conftest import BATCHES, Made, made_rows, system_yaml, write_csv
 
 BATCH = BATCHES[2]  # March 2024; outcomes count as known from 1 May on

@@ -20,10 +20,10 @@ from assets.landing import batch_part
 from assets.reassessing import note_changes, suspect_overdue
 from assets.reference import freeze_reference
 from assets.replaying import replay_pending
-from governance.acts import SERVICE
-from governance.approvals import in_force, pending, unanswered, versions
-from governance.declarations import load
-from governance.organisation import declared_deadlines
+from governance.approval.approvals import in_force, pending, unanswered, versions
+from governance.declared.declarations import load
+from governance.organisation.laid_down import declared_deadlines
+from governance.people.acts import SERVICE
 from tests.assets.conftest import here
 from tests.conftest import BATCHES, Made, assessment_yaml, contract_yaml, made_rows, system_yaml, write_csv
 from tests.people import People

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from governance.periods import windows_holding
-from governance.system import Batches, System
+from governance.declared.periods import windows_holding
+from governance.declared.system import Batches, System
 from tests.conftest import BATCHES, Made, assessment_yaml, made_rows, system_yaml
 
 PRODUCTION = BATCHES[2:]

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from governance import ledger
-from governance.accounts import new_secret
-from governance.acts import SERVICE, Before, act_with, acts_faults, perform
-from governance.appointing import ISSUE
-from governance.ledger import Event
+from governance.people.accounts import new_secret
+from governance.people.acts import SERVICE, Before, act_with, acts_faults, perform
+from governance.people.appointing import ISSUE
 from governance.processes import AUTOMATIC, RECORDED
+from governance.record import ledger
+from governance.record.ledger import Event
 from governance.register import Register
 
 BY_VERB = {act.verb: act for act in RECORDED}

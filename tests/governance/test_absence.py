@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from governance.absence import record_absences, states
-from governance.declarations import Declaration, load
+from governance.declared.declarations import Declaration, load
 from governance.register import Register
 from tests.governance.conftest import NOON, Declared, look
 

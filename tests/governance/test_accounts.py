@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance import ledger
-from governance.accounts import CUSTODIAN, Appointment, Token, accounts_of, new_secret, recognised, tokens_of
-from governance.acts import Refused, authenticate, perform
-from governance.appointing import ISSUE
 from governance.faults import UsageFault
+from governance.people.accounts import CUSTODIAN, Appointment, Token, accounts_of, new_secret, recognised, tokens_of
+from governance.people.acts import Refused, authenticate, perform
+from governance.people.appointing import ISSUE
 from governance.processes import BY_VERB
+from governance.record import ledger
 from tests.governance.acting_people import Door
 
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from governance import ledger
-from governance.acts import SERVICE, Before, Refused, Replay
 from governance.faults import UsageFault
-from governance.personal import personal
+from governance.people.acts import SERVICE, Before, Refused, Replay
+from governance.people.personal import personal
 from governance.processes import ACTS, BY_VERB, RECORDED
+from governance.record import ledger
 from governance.register import Register
 from tests.governance.acting_people import MORNING, Door
 
@@ -77,7 +77,7 @@ def test_a_refused_act_leaves_nothing_behind(staffed: Door, account: str, verb: 
 
 
 def test_two_acts_in_one_transaction_stand_or_fall_together(staffed: Door):
-    from governance.acts import perform
+    from governance.people.acts import perform
 
     head, opening = staffed.register.head(), BY_VERB["open-account"]
     said = {"roles": ("engineer",)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sqlalchemy as sa
 
-from governance.addresses import database_problems, database_url, file_problems, filled, is_url
+from governance.declared.addresses import database_problems, database_url, file_problems, filled, is_url
 
 AWKWARD = "p@ss/w:rd?#%20 ö${X}"
 

@@ -12,17 +12,18 @@ from typing import Any
 
 import pytest
 
-from governance import agreement, ledger
-from governance.accounts import OPENED
-from governance.acts import SERVICE, Before, Refused, perform
-from governance.agreement import ACCEPTED, APPROVED, DIGITS, FOUND, REGISTERED, record
 from governance.faults import UsageFault
 from governance.kinds import KINDS
-from governance.management import Deadlines
-from governance.organisation import Organisation, load_organisation
+from governance.organisation import agreement
+from governance.organisation.agreement import ACCEPTED, APPROVED, DIGITS, FOUND, REGISTERED, record
+from governance.organisation.laid_down import Organisation, load_organisation
+from governance.organisation.management import Deadlines
+from governance.organisation.standing import document_rows, review_state, risk_rows
+from governance.people.accounts import OPENED
+from governance.people.acts import SERVICE, Before, Refused, perform
 from governance.processes import ACTS, BY_VERB
+from governance.record import ledger
 from governance.register import Register
-from governance.standing import document_rows, review_state, risk_rows
 
 DATA = Path(__file__).parents[2] / "data" / "organisation"
 START = dt.datetime(2026, 12, 1, 12, tzinfo=dt.UTC)

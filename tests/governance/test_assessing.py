@@ -12,10 +12,7 @@ from typing import Any
 
 import pytest
 
-from governance import ledger
-from governance.acts import SERVICE, Before, Refused, perform
-from governance.appointing import Request
-from governance.approvals import (
+from governance.approval.approvals import (
     APPROVED,
     DUE,
     REPLAYED,
@@ -25,10 +22,13 @@ from governance.approvals import (
     unanswered,
     versions,
 )
-from governance.assessing import due
+from governance.approval.assessing import due
 from governance.faults import UsageFault
-from governance.organisation import declared_deadlines
+from governance.organisation.laid_down import declared_deadlines
+from governance.people.acts import SERVICE, Before, Refused, perform
+from governance.people.appointing import Request
 from governance.processes import BY_VERB
+from governance.record import ledger
 from governance.register import Register
 from tests.governance.conftest import Declared, declare
 from tests.people import OPEN, People

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.attainment import ATTAINED, MISSED, UNKNOWN, by_verdicts, by_waits
-from governance.ledger import Event
-from governance.nonconformity import CONFIRMED, CONTAINED, SUSPECTED, cases_of
-from governance.objectives import ByCriterion, ByFigure
+from governance.cases.nonconformity import CONFIRMED, CONTAINED, SUSPECTED, cases_of
+from governance.organisation.objectives import ByCriterion, ByFigure
+from governance.record.ledger import Event
 from governance.records import Outcome
 
 DAY = dt.date(2026, 12, 31)

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance import ledger
-from governance.acts import SERVICE, Refused
-from governance.audit import DRAWN, FIXED, Audit, audits_of, due, fixed_sample, sample_faults
-from governance.canonical import canonical_bytes
-from governance.due import months_later
-from governance.ledger import Event
-from governance.organisation import declared_deadlines
+from governance.organisation.laid_down import declared_deadlines
+from governance.oversight.audit import DRAWN, FIXED, Audit, audits_of, due, fixed_sample, sample_faults
+from governance.oversight.sampling import Item, drawn, population_of
+from governance.people.acts import SERVICE, Refused
+from governance.people.due import months_later
+from governance.record import ledger
+from governance.record.canonical import canonical_bytes
+from governance.record.ledger import Event
 from governance.records import Outcome
 from governance.register import Register
-from governance.sampling import Item, drawn, population_of
 from tests.governance.acting_people import Door
 from tests.governance.conftest import NOON, look
 

@@ -6,10 +6,10 @@ from typing import Any, get_args
 
 import pytest
 
-from governance.assessment import Criterion, FalseAlarms
-from governance.budget import MOST_ALPHA, looks, problem, spent, with_alphas
-from governance.periods import floor, starts
-from governance.system import Period
+from governance.declared.assessment import Criterion, FalseAlarms
+from governance.declared.budget import MOST_ALPHA, looks, problem, spent, with_alphas
+from governance.declared.periods import floor, starts
+from governance.declared.system import Period
 
 
 class Assessment:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.canonical import canonical_bytes, digest, digest_of_bytes
+from governance.record.canonical import canonical_bytes, digest, digest_of_bytes
 
 plain_text = st.text(st.characters(codec="utf-8"), max_size=8)
 documents = st.recursive(

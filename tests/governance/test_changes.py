@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.assessment import Criterion, ImpactAssessment
-from governance.changes import changes, changes_of
+from governance.declared.assessment import Criterion, ImpactAssessment
+from governance.declared.changes import changes, changes_of
 from governance.records import Measurement, Outcome
 from monitors.judge import Labels, judge
 from tests.conftest import assessment_yaml

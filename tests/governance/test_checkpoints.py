@@ -31,9 +31,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.ledger import make, verified
-from governance import checkpoints, ledger, ledger_export, verify_ledger
-from governance.canonical import canonical_bytes
 from governance.faults import UsageFault
+from governance.record import checkpoints, ledger, ledger_export, verify_ledger
+from governance.record.canonical import canonical_bytes
 from governance.register import Register
 from tests.governance.conftest import NOON, Owner
 

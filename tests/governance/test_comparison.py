@@ -9,11 +9,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.comparison import Against
-from governance.declarations import load
+from governance.declared.comparison import Against
+from governance.declared.declarations import load
+from governance.declared.periods import in_order, starts
+from governance.declared.system import System
 from governance.faults import DeclarationFaults
-from governance.periods import in_order, starts
-from governance.system import System
 from tests.conftest import Made, assessment_yaml, system_yaml
 
 DAYS = tuple(day.isoformat() for day in starts(dt.date(2023, 1, 1), dt.date(2024, 7, 1), "day"))

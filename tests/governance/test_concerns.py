@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from governance.acts import Refused
-from governance.concerns import Concern, concerns_of, due
-from governance.organisation import declared_deadlines
+from governance.cases.concerns import Concern, concerns_of, due
+from governance.organisation.laid_down import declared_deadlines
+from governance.people.acts import Refused
 from tests.governance.acting_people import Door
 
 SAID: dict[str, Any] = {

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from governance.controls import FOLDER, clauses, control_problem, controls, cross_references, references
-from governance.declarations import load
+from governance.declared.declarations import load
 from governance.documents import Document
 from governance.faults import DeclarationFaults, Fault
+from governance.standard.controls import FOLDER, clauses, control_problem, controls, cross_references, references
 from tests.governance.conftest import Declared
 
 ANNEX_A = {

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from governance import database, ledger
-from governance.database import METADATA
 from governance.faults import UsageFault
+from governance.record import database, ledger
+from governance.record.database import METADATA
 from governance.records import Outcome
 from governance.register import Register
 from tests.governance.conftest import NOON, Owner, look

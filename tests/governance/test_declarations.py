@@ -12,10 +12,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.declarations import Declaration, load, load_all, systems_folder
+from governance.declared.declarations import Declaration, load, load_all, systems_folder
+from governance.declared.metrics import METRICS, Metric
+from governance.declared.system import Kind, Sources, values_of
 from governance.faults import DeclarationFaults, Fault
-from governance.metrics import METRICS, Metric
-from governance.system import Kind, Sources, values_of
 from tests.governance.conftest import Declared, declare
 
 SHIPPED = Path(__file__).parents[2] / "data" / "systems"

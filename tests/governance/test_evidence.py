@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from governance import ledger
-from governance.acts import SERVICE
-from governance.controls import clauses, controls, feeds
-from governance.declarations import Declarations, load, load_all
+from governance.declared.declarations import Declarations, load, load_all
 from governance.evidence import counted, statement_rows
 from governance.kinds import KINDS, PIPELINE
-from governance.organisation import SHAPES, load_organisation
+from governance.organisation.laid_down import SHAPES, load_organisation
+from governance.people.acts import SERVICE
+from governance.record import ledger
 from governance.records import Outcome
 from governance.register import Register
+from governance.standard.controls import clauses, controls, feeds
 from tests.governance.conftest import NOON, Declared, look
 
 ROOT = Path(__file__).parents[2]

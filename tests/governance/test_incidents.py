@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from governance import ledger
-from governance.acts import Refused
+from governance.cases.incidents import Incident, due, find_late, incidents_of
 from governance.faults import DeclarationFaults
-from governance.incidents import Incident, due, find_late, incidents_of
-from governance.organisation import declared_deadlines
-from governance.regimes import FILE, terms
+from governance.organisation.laid_down import declared_deadlines
+from governance.people.acts import Refused
+from governance.record import ledger
+from governance.standard.regimes import FILE, terms
 from tests.governance.acting_people import MORNING, Door
 
 AWARE = MORNING - dt.timedelta(hours=5)  # 2026-03-02T04:00Z

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from governance import ledger
-from governance.acts import SERVICE
-from governance.declarations import Declarations, load
+from governance.declared.declarations import Declarations, load
 from governance.inventory import inventory_rows
+from governance.people.acts import SERVICE
+from governance.record import ledger
 from governance.register import Register
 from tests.governance.conftest import NOON, Declared
 

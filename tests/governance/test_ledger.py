@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance import database as database_module
-from governance import ledger
 from governance.faults import UsageFault
+from governance.record import database as database_module
+from governance.record import ledger
 from governance.records import Outcome
 from governance.register import Register
 from tests.governance.conftest import NOON, look
@@ -294,8 +294,8 @@ def test_four_processes_at_once_leave_one_gapless_chain(database: Path, open_reg
 KILLED = """
 import sys, time, datetime as dt
 from pathlib import Path
-from governance import database as database_module
-from governance import ledger
+from governance.record import database as database_module
+from governance.record import ledger
 from governance.register import MEASUREMENT, Register
 from tests.governance.conftest import NOON, look
 register = Register(Path(sys.argv[1]))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from governance.faults import DeclarationFaults, UsageFault
-from governance.organisation import load_organisation, organisation_folder
+from governance.organisation.laid_down import load_organisation, organisation_folder
 
 SHIPPED = Path(__file__).parents[2] / "data" / "organisation"
 STEPS = ("triage_days", "contain_days", "cause_days", "plan_days", "implement_days", "verify_days")

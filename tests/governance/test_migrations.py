@@ -19,9 +19,9 @@ import pytest
 import sqlalchemy as sa
 
 import governance
-from governance import migrations
-from governance.database import METADATA
 from governance.faults import UsageFault
+from governance.record import migrations
+from governance.record.database import METADATA
 from governance.records import Outcome
 from governance.register import Register
 from tests.governance.conftest import NOON, Owner, look

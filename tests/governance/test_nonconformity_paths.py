@@ -25,10 +25,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from governance import ledger, nonconformity
-from governance.acts import SERVICE, acts_faults, perform
+from governance.cases import nonconformity
 from governance.faults import UsageFault
+from governance.people.acts import SERVICE, acts_faults, perform
 from governance.processes import AUTOMATIC, BY_VERB, RECORDED
+from governance.record import ledger
 
 AT = dt.datetime(2026, 3, 2, 9, tzinfo=dt.UTC)
 PEOPLE = {

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from governance.controls import controls
-from governance.declarations import Declarations, load_all
+from governance.declared.declarations import Declarations, load_all
 from governance.faults import DeclarationFaults, Fault
-from governance.organisation import (
+from governance.organisation.laid_down import (
     SHAPES,
     Organisation,
     declared_folder,
@@ -19,6 +18,7 @@ from governance.organisation import (
     load_organisation,
     organisation_folder,
 )
+from governance.standard.controls import controls
 from tests.governance.conftest import declare
 
 DATA = Path(__file__).parents[2] / "data"

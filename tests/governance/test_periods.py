@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance import periods
-from governance.declarations import load
+from governance.declared import periods
+from governance.declared.declarations import load
+from governance.declared.system import Period, System
 from governance.faults import UsageFault
-from governance.system import Period, System
 from tests.governance.conftest import Declared
 
 days = st.dates(dt.date(1990, 1, 1), dt.date(2060, 12, 31))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from governance.declarations import load
+from governance.declared.declarations import load
+from governance.declared.metrics import DISTANCES, METRICS, fitting
 from governance.faults import DeclarationFaults
-from governance.metrics import DISTANCES, METRICS, fitting
 from tests.governance.conftest import Declared
 
 SYSTEM, CONTRACT, ASSESSMENT, MODEL = "system.yaml", "contract.yaml", "impact_assessment.yaml", "model.yaml"

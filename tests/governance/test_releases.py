@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
-from governance import ledger, nonconformity
-from governance.acts import SERVICE, Before, Refused
-from governance.approvals import DUE, in_force, versions
-from governance.ledger import Event
-from governance.management import Deadlines
-from governance.organisation import declared_deadlines
+from governance.approval.approvals import DUE, in_force, versions
+from governance.approval.releases import GRANTED, Release, released, releases_of
+from governance.approval.releasing import due
+from governance.cases import nonconformity
+from governance.organisation.laid_down import declared_deadlines
+from governance.organisation.management import Deadlines
+from governance.people.acts import SERVICE, Before, Refused
+from governance.record import ledger
+from governance.record.ledger import Event
 from governance.register import Register
-from governance.releases import GRANTED, Release, released, releases_of
-from governance.releasing import due
 from tests.governance.conftest import Declared, declare
 from tests.people import People
 

@@ -6,12 +6,12 @@ import datetime as dt
 from dataclasses import replace
 from pathlib import Path
 
-from governance.accounts import Account
-from governance.agreement import COMPETENT
-from governance.declarations import Declarations, load_all
-from governance.ledger import Event
-from governance.organisation import Organisation, load_organisation
+from governance.declared.declarations import Declarations, load_all
+from governance.organisation.agreement import COMPETENT
+from governance.organisation.laid_down import Organisation, load_organisation
+from governance.people.accounts import Account
 from governance.processes import ACTS
+from governance.record.ledger import Event
 from governance.responsibilities import competences, conflicts, parties, role_rows
 
 DATA = Path(__file__).parents[2] / "data"

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from governance import ledger, nonconformity
-from governance.acts import SERVICE, Refused
-from governance.canonical import digest
-from governance.organisation import declared_deadlines
+from governance.cases import nonconformity
+from governance.organisation.laid_down import declared_deadlines
+from governance.oversight.review import Decided, Review, decisions_of, due, pack_faults, pack_of, reviews_of
+from governance.people.acts import SERVICE, Refused
+from governance.record import ledger
+from governance.record.canonical import digest
 from governance.records import Outcome
-from governance.review import Decided, Review, decisions_of, due, pack_faults, pack_of, reviews_of
 from tests.governance.acting_people import Door
 from tests.governance.conftest import NOON, look
 

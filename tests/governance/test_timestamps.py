@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from governance import timestamps
 from governance.faults import UsageFault
-from governance.timestamps import NotStamped
+from governance.record import timestamps
+from governance.record.timestamps import NotStamped
 from tests.timestamp_authority import Authority, answering
 
 DATA = b"a signed checkpoint"

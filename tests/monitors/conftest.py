@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from governance.assessment import Criterion
+from governance.declared.assessment import Criterion
 from monitors.freezing import Shape
 from monitors.grid import Grid, GroupGrid
 from monitors.profile import Profile

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from governance.system import Grouping
+from governance.declared.system import Grouping
 from monitors.freezing import freeze
 from monitors.levels import Levels, contrasts_of
 from monitors.measure import measure

@@ -8,9 +8,9 @@ from fairlearn import metrics as fairlearn
 from scipy import stats
 from sklearn import metrics as sklearn
 
-from governance.metrics import CALIBRATION, GROUP_RATES
+from governance.declared.metrics import CALIBRATION, GROUP_RATES
+from governance.declared.system import Grouping
 from governance.records import Measurement, Outcome
-from governance.system import Grouping
 from monitors.contrasts import differences_of
 from monitors.fairness import _calibration, by_group
 from monitors.freezing import freeze

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.spatial import distance
 from scipy.special import rel_entr
 
-from governance.metrics import METRICS
+from governance.declared.metrics import METRICS
 from governance.records import Measurement, Part
 from monitors import distances
 from monitors.bin_names import bin_names, score_name

@@ -11,7 +11,7 @@ from scipy import stats
 
 from assets.acquisition import PackageMember, acquire
 from assets.home import home
-from governance.declarations import load, systems_folder
+from governance.declared.declarations import load, systems_folder
 from monitors.column_drift import measurements
 from monitors.distances import chi_square, chi_square_test, jensen_shannon, psi, total_variation, wasserstein
 from monitors.freezing import edges_of, freeze, ruler_of

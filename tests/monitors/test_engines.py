@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from assets.engines import connected
-from governance.system import Engine
+from governance.declared.system import Engine
 from monitors.freezing import Shape, freeze
 from monitors.grid import Grid
 from monitors.profile import Profile

@@ -16,8 +16,8 @@ from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_sc
 
 from assets.acquisition import PackageMember, acquire
 from assets.home import home
-from governance.declarations import load, systems_folder
-from governance.metrics import ESTIMATED
+from governance.declared.declarations import load, systems_folder
+from governance.declared.metrics import ESTIMATED
 from governance.records import Measurement
 from monitors.estimation import Calibration, calibrated, estimated
 from monitors.expected import expected

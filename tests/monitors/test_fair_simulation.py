@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from governance.metrics import GROUP_RATES
+from governance.declared.metrics import GROUP_RATES
 from monitors.contrasts import differences_of
 from monitors.grid import MOST_FAVOURED
 from monitors.groups import Groups, Hits

@@ -8,7 +8,7 @@ import pytest
 from fairlearn import metrics as fairlearn
 from sklearn import metrics as sklearn
 
-from governance.metrics import GROUP_RATES
+from governance.declared.metrics import GROUP_RATES
 from governance.records import Measurement, Outcome
 from monitors.fairness import by_group, group_rates
 from monitors.freezing import freeze

@@ -9,8 +9,8 @@ from fairlearn.metrics import MetricFrame
 from scipy import stats
 from sklearn.metrics import mean_absolute_error
 
+from governance.declared.system import Grouping
 from governance.records import Measurement, Outcome
-from governance.system import Grouping
 from monitors.freezing import freeze
 from monitors.group_errors import by_group
 from monitors.judge import Labels, judge_all

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.assessment import Criterion
+from governance.declared.assessment import Criterion
 from governance.records import Measurement, Outcome
 from monitors.judge import Labels, judge, judge_all
 from monitors.levels import Contrast

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from governance.system import Grouping
+from governance.declared.system import Grouping
 from monitors.grid import Grid, GroupGrid
 from monitors.levels import DEFAULT_ALPHA, Contrast, contrasts_of, covered_by, levels_of
 

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from governance.assessment import Criterion
-from governance.comparison import Against
-from governance.criterion_faults import OF_PROBABILITY
-from governance.metrics import METRICS, Task, distances_of
+from governance.declared.assessment import Criterion
+from governance.declared.comparison import Against
+from governance.declared.criterion_faults import OF_PROBABILITY
+from governance.declared.metrics import METRICS, Task, distances_of
+from governance.declared.system import Grouping
 from governance.records import Measurement, Outcome, Part, Verdict
-from governance.system import Grouping
 from monitors.decomposition import decompose
 from monitors.freezing import Shape, freeze
 from monitors.judge import Labels, judge_all

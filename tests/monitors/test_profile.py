@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from governance.canonical import canonical_bytes
+from governance.record.canonical import canonical_bytes
 from monitors.freezing import freeze
 from monitors.grid import grid_of
 from monitors.profile import GridMismatch, Profile, profile_of

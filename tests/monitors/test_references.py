@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from governance.assessment import Criterion
-from governance.comparison import Against
-from governance.periods import starts
+from governance.declared.assessment import Criterion
+from governance.declared.comparison import Against
+from governance.declared.periods import starts
 from governance.records import Measurement, Outcome
 from monitors.grid import ColumnGrid, Grid, GroupGrid
 from monitors.judge import Labels, judge_all

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
-from governance.canonical import canonical_bytes
+from governance.record.canonical import canonical_bytes
 from governance.records import Measurement, Outcome
 from monitors.freezing import Shape, freeze
 from monitors.grid import grid_of

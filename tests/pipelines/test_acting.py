@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from governance import ledger
 from governance.processes import ACTS
+from governance.record import ledger
 from governance.register import Register
 from tests.conftest import Made
 

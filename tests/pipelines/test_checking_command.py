@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 import yaml
 
-from governance.coverage import measuring_gaps
-from governance.declarations import load
+from governance.approval.coverage import measuring_gaps
+from governance.declared.declarations import load
 from governance.register import Register
 from tests.conftest import Made, assessment_yaml
 

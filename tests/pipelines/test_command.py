@@ -17,7 +17,7 @@ import yaml
 from assets.checking import land_and_check
 from assets.factory import checked_results
 from assets.home import site
-from governance.declarations import load
+from governance.declared.declarations import load
 from tests.conftest import BATCHES, Made, assessment_yaml, contract_yaml, made_rows, system_yaml, write_csv
 
 

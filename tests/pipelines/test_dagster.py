@@ -21,7 +21,7 @@ import pytest
 
 from assets.factory import PARTITIONS, assets_of
 from assets.home import site
-from governance.declarations import load_all
+from governance.declared.declarations import load_all
 from pipelines import automation
 from pipelines.automation import cadence_schedules, landing_sensor, run_failure_sensor, watchdog_sensor
 from pipelines.definitions import declared_systems, defs

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from governance.controls import clauses, controls
+from governance.standard.controls import clauses, controls
 from pipelines.command import main
 from tests.conftest import BATCHES, Made
 

@@ -140,7 +140,7 @@ def test_labels_that_come_later_restate_the_batch_and_nothing_is_judged_before(m
 def test_a_candidate_is_trained_and_held_against_its_release_criteria(made: Made, estimator: str) -> None:
     from assets.home import site
     from assets.training import train
-    from governance.declarations import load
+    from governance.declared.declarations import load
 
     documents = declared(made)
     production = documents["system"]["sources"]["production"]

@@ -383,7 +383,7 @@ def test_the_page_of_a_batch_opens_in_a_real_browser_with_its_verdicts_and_drawi
 
 def test_the_watchdog_finds_nothing_absent_in_a_whole_home(shipped: Shipped) -> None:
     from governance.absence import states
-    from governance.declarations import load
+    from governance.declared.declarations import load
     from governance.register import Register
 
     register = Register(shipped.home / "register.db")
@@ -405,8 +405,8 @@ def test_spark_counts_the_shipped_systems_to_the_last_row(
     from assets.judging import profile_of_batch
     from assets.landing import batch_part, landed
     from assets.reference import reference_profile
-    from governance.declarations import load, systems_folder
-    from governance.system import Engine
+    from governance.declared.declarations import load, systems_folder
+    from governance.declared.system import Engine
 
     monkeypatch.setenv("AIMS_HOME", str(shipped.home))
     declared = load(systems_folder() / system)

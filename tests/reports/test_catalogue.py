@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from governance.declarations import load_all
+from governance.declared.declarations import load_all
 from reports.catalogue import table_of_checks
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,1 @@
+"""The organisation looking at itself: internal audit and management review (9.2, 9.3)."""

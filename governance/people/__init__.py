@@ -1,0 +1,1 @@
+"""Who may act, as what, and through which door (5.3, A.3.2)."""
