@@ -19,6 +19,7 @@ from assets.replaying import replay_pending
 from governance import ledger, nonconformity, processes, reminders
 from governance.acts import SERVICE, Before
 from governance.declarations import Declaration
+from governance.incidents import find_late
 from governance.management import Deadlines
 from governance.nonconformity import FACTS, Nonconformity
 from governance.organisation import declared_deadlines
@@ -84,6 +85,8 @@ def _append(case: Nonconformity, step: str, facts: list[dict[str, Any]], site: S
 
 
 def _remind(site: Site, deadlines: Deadlines) -> int:
+    with ledger.writing(site.register.engine) as connection:
+        find_late(connection, site.at)
     with ledger.writing(site.register.engine) as connection:
         before = Before(connection, ledger.head(connection)[0] + 1, site.at)
         items = list(processes.due(before, deadlines))

@@ -11,11 +11,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+import sqlalchemy as sa
 
+from governance import addresses, database
 from governance.faults import UsageFault
 from governance.register import Register
 
-FOLDERS = ("lake", "profiles", "reports", "models", "keys", "spill", "dagster")
+FOLDERS = (
+    "lake",
+    "profiles",
+    "reports",
+    "models",
+    "keys",
+    "checkpoints",
+    "concerns",
+    "notices",
+    "spill",
+    "dagster",
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,16 @@ class Home:
         return self.root / "spill"
 
     @property
+    def concerns(self) -> Path:
+        """What people wrote who raised a concern, named by salted digest. It may name people, and can be erased."""
+        return self.root / "concerns"
+
+    @property
+    def notices(self) -> Path:
+        """Drafts of notices about incidents. Nothing here was sent by this program."""
+        return self.root / "notices"
+
+    @property
     def dagster(self) -> Path:
         """Dagster's own instance: a view of what ran, never the record."""
         return self.root / "dagster"
@@ -68,7 +91,30 @@ class Home:
     @property
     def exists(self) -> bool:
         """Whether anything was ever recorded here."""
-        return (self.root / "register.db").exists()
+        return database.exists(self.database)
+
+    @property
+    def database(self) -> Path | sa.URL:
+        """Where the record is: `register.db` in this home, or what `AIMS_DATABASE_URL` names.
+
+        Raises
+        ------
+        UsageFault
+            That is not the URL of a PostgreSQL database.
+        """
+        address = os.environ.get("AIMS_DATABASE_URL")
+        return _database_url(address) if address else self.root / "register.db"
+
+    @property
+    def ledger_key(self) -> tuple[Path, bool]:
+        """The private key that signs checkpoints, and whether to make one: not where `AIMS_LEDGER_KEY` names it."""
+        named = os.environ.get("AIMS_LEDGER_KEY")
+        return (Path(named), False) if named else (self.keys / "ledger.pem", True)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Signed checkpoints of the ledger, and what time-stamps them. Copies of them belong elsewhere."""
+        return self.root / "checkpoints"
 
     def register(self) -> Register:
         """The ledger and its projections, made when not there.
@@ -76,10 +122,10 @@ class Home:
         Raises
         ------
         UsageFault
-            The folder cannot be made or written.
+            The folder cannot be made or written, or the database cannot be opened.
         """
         self._make()
-        return Register(self.root / "register.db")
+        return Register(self.database)
 
     def _make(self) -> None:
         try:
@@ -98,6 +144,24 @@ def home() -> Home:
     """`AIMS_HOME`, or `.aims` in the project's folder."""
     named = os.environ.get("AIMS_HOME")
     return Home(Path(named).absolute() if named else Path(__file__).resolve().parents[1] / ".aims")
+
+
+def _database_url(address: str) -> sa.URL:
+    # No part of the address is told: it may hold a password.
+    try:
+        url = addresses.database_url(address, os.environ)
+    except KeyError as missing:
+        raise UsageFault(f"AIMS_DATABASE_URL names ${{{missing.args[0]}}}, which is not set.") from None
+    except ValueError:
+        url = None
+    # An `@` in a password that was not escaped: what stands behind it is no host, but a piece of the password.
+    torn = url is None or "@" in (url.host or "")
+    if url is None or torn or url.drivername not in ("postgresql", "postgresql+psycopg") or not url.database:
+        raise UsageFault(
+            "AIMS_DATABASE_URL is no URL of a PostgreSQL database. "
+            "Write it like postgresql://user:${NAME}@host:5432/database, or leave it out for a file in AIMS_HOME."
+        )
+    return url
 
 
 def secret(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from benchmarks import files, nannyml_environment, pages, plan, running
+from benchmarks import files, ledger, nannyml_environment, pages, plan, running
 from benchmarks.study import keeping
 from benchmarks.study import pages as study_pages
 
@@ -118,6 +119,18 @@ def study(parts: tuple[str, ...], factor: float) -> None:
 def study_page() -> None:
     """Makes docs/simulation.md anew from the kept counts."""
     keeping.PAGE.write_text(study_pages.page(keeping.kept(keeping.FOLDER)), encoding="utf-8")
+
+
+@main.command("ledger")
+@click.option("--events", default=1_000_000, show_default=True, type=click.IntRange(min=1))
+def verify_ledger(events: int) -> None:
+    """Times the verifier of exported ledgers; the export is made for it and taken away again."""
+    with tempfile.TemporaryDirectory() as folder:
+        ledger.make(Path(folder), events)
+        size = (Path(folder) / "events.jsonl").stat().st_size
+        cost = ledger.verified(Path(folder))
+    click.echo(f"{events:,} events, {size / 1e6:,.0f} MB: {cost.seconds:.1f} s, {cost.peak_kib / 1024:.0f} MiB at most")
+    sys.exit(cost.code)
 
 
 def _console() -> Console:

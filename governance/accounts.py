@@ -18,11 +18,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from governance.faults import UsageFault
 from governance.ledger import Event
-from governance.system import Strict
+from governance.system import AccountId, Strict, Team
 
 Role = Literal["engineer", "ml_reviewer", "system_owner", "governance_lead", "auditor", "service"]
-AccountId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{1,40}$")]
-Team = Annotated[str, StringConstraints(pattern=r"^team:[A-Za-z0-9_-]+$")]
 # Whoever holds the folder `AIMS_HOME`: opens the first account, and may do nothing else.
 CUSTODIAN = "custodian"
 # A token lives no longer: who has left is forgotten by themselves at the latest then.
@@ -110,28 +108,38 @@ def accounts_of(events: Iterable[Event]) -> dict[str, Account]:
     """All accounts, closed ones too, from the events of the kinds `account.*`."""
     found: dict[str, Account] = {}
     for event in events:
-        name = event.subject.removeprefix("account/")
-        if event.kind == OPENED:
-            found[name] = _appointed(Account(name, frozenset(), frozenset(), frozenset(), False, event.at), event)
-        elif event.kind == CHANGED:
-            found[name] = _appointed(found[name], event)
-        elif event.kind == CLOSED:
-            found[name] = replace(found[name], closed=True)
+        enter_account(found, event)
     return found
+
+
+def enter_account(found: dict[str, Account], event: Event) -> None:
+    """What one event makes of the accounts; one about an account that was never opened makes nothing of them."""
+    name = event.subject.removeprefix("account/")
+    if event.kind == OPENED:
+        found[name] = _appointed(Account(name, frozenset(), frozenset(), frozenset(), False, event.at), event)
+    elif event.kind == CHANGED and name in found:
+        found[name] = _appointed(found[name], event)
+    elif event.kind == CLOSED and name in found:
+        found[name] = replace(found[name], closed=True)
 
 
 def tokens_of(events: Iterable[Event]) -> dict[str, Token]:
     """All tokens, ended ones too, from the events of the kinds `token.*`."""
     found: dict[str, Token] = {}
     for event in events:
-        name = event.subject.removeprefix("token/")
-        if event.kind == ISSUED:
-            body = event.body
-            expires = dt.date.fromisoformat(body["expires_on"])
-            found[name] = Token(name, body["account"], body["sha256"], tuple(body["scopes"]), expires)
-        elif event.kind == REVOKED:
-            found[name] = replace(found[name], revoked=True)
+        enter_token(found, event)
     return found
+
+
+def enter_token(found: dict[str, Token], event: Event) -> None:
+    """What one event makes of the tokens; one about a token that was never issued makes nothing of them."""
+    name = event.subject.removeprefix("token/")
+    body = event.body
+    if event.kind == ISSUED and body.keys() >= {"account", "sha256", "scopes", "expires_on"}:
+        expires = dt.date.fromisoformat(body["expires_on"])
+        found[name] = Token(name, body["account"], body["sha256"], tuple(body["scopes"]), expires)
+    elif event.kind == REVOKED and name in found:
+        found[name] = replace(found[name], revoked=True)
 
 
 def new_secret() -> tuple[str, str, str]:
@@ -139,7 +147,8 @@ def new_secret() -> tuple[str, str, str]:
 
     The secret has 256 random bits: a plain SHA-256 cannot be turned back, a slow hash would add nothing.
     """
-    name, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    # A letter first: an id of digits alone would read like somebody's number.
+    name, secret = f"t{secrets.token_hex(6)}", secrets.token_urlsafe(32)
     return name, f"aims_{name}_{secret}", _hash(secret)
 
 
@@ -162,15 +171,17 @@ def recognised(text: str, tokens: dict[str, Token], at: dt.datetime) -> Token:
 
 
 def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    # What is no text (bytes of another encoding in the environment) is no token either, and no fault of ours.
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
 def _appointed(account: Account, event: Event) -> Account:
     body = event.body
+    # Of what was written past the door, and misses something, comes an account that may do less.
     return replace(
         account,
-        roles=frozenset(body["roles"]),
-        systems=frozenset(body["systems"]),
-        teams=frozenset(body["teams"]),
-        demonstration=body["demonstration"],
+        roles=frozenset(body.get("roles", ())),
+        systems=frozenset(body.get("systems", ("nothing",))),
+        teams=frozenset(body.get("teams", ())),
+        demonstration=body.get("demonstration", False),
     )

@@ -7,6 +7,9 @@ replayed (`acts_faults`), so that who decided what, and that they might, is prov
 from __future__ import annotations
 
 import datetime as dt
+import functools
+import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +18,23 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from governance import ledger
-from governance.accounts import CUSTODIAN, ISSUED, OPENED, Account, Token, accounts_of, recognised, tokens_of
-from governance.exceptions import DUTIES, excepted
+from governance.accounts import (
+    CUSTODIAN,
+    ISSUED,
+    OPENED,
+    Account,
+    Token,
+    accounts_of,
+    enter_account,
+    enter_token,
+    recognised,
+    tokens_of,
+)
+from governance.canonical import canonical_bytes
+from governance.exceptions import DUTIES, Exemption, enter_exemption, excepted, exemptions_of
 from governance.faults import UsageFault
 from governance.ledger import Event
+from governance.personal import refuse_personal
 from governance.system import Strict
 
 # The pipeline itself. It opens suspicions and attaches facts; nothing that a person has to answer for.
@@ -43,15 +59,25 @@ class Before:
         """The newest event of this kind about this subject."""
         return ledger.last_event(self._connection, kind, subject, before=self._seq)
 
-    @property
+    @functools.cached_property
     def accounts(self) -> dict[str, Account]:
         """All accounts, closed ones too, by id."""
         return accounts_of(self.events("account.*"))
 
-    @property
+    @functools.cached_property
     def tokens(self) -> dict[str, Token]:
         """All tokens, ended ones too, by id."""
         return tokens_of(self.events("token.*"))
+
+    @functools.cached_property
+    def exemptions(self) -> dict[str, Exemption]:
+        """All exceptions from separations of duty, asked for, granted and ended, by id."""
+        return exemptions_of(self.events("exception.*"))
+
+    @property
+    def begun(self) -> str | None:
+        """When the first account was opened, that is when the management system began; None before that."""
+        return min((account.opened_at for account in self.accounts.values()), default=None)
 
     def account(self, name: str) -> Account | None:
         """The account of this id, as it stood."""
@@ -59,7 +85,65 @@ class Before:
 
     def exempt(self, duty: str, account: str, system: str) -> bool:
         """Whether a granted exception lets this account stand on both sides of a separation, on that day."""
-        return excepted(self.events("exception.*"), duty, account, system, self.at.date())
+        return excepted(self.exemptions.values(), duty, account, system, self.at.date())
+
+
+class Replay(Before):
+    """The record as it is read again, event by event: what acts are about is kept in memory and read once.
+
+    What was against the rules is not entered: it counts for nothing in what comes after it.
+    """
+
+    def __init__(self, connection: sa.Connection, families: frozenset[str]) -> None:
+        super().__init__(connection, 1, dt.datetime.min.replace(tzinfo=dt.UTC))
+        self._families = families | {"account", "token", "exception"}
+        self._left_out: set[int] = set()
+        self._of_kind: dict[str, list[Event]] = defaultdict(list)
+        self._of_subject: dict[tuple[str, str], list[Event]] = defaultdict(list)
+        self.accounts, self.tokens, self.exemptions = {}, {}, {}
+
+    def turn_to(self, event: Event) -> None:
+        """From now on it is the record as it stood before this event."""
+        self._seq, self.at = event.seq, dt.datetime.fromisoformat(event.at)
+
+    def enter(self, event: Event) -> None:
+        """The event is part of the record."""
+        family = event.kind.split(".")[0]
+        if family not in self._families:
+            return
+        self._of_kind[event.kind].append(event)
+        self._of_subject[event.kind, event.subject].append(event)
+        if family == "account":
+            enter_account(self.accounts, event)
+        elif family == "token":
+            enter_token(self.tokens, event)
+        elif family == "exception":
+            enter_exemption(self.exemptions, event)
+
+    def leave_out(self, event: Event) -> None:
+        """The event was against the rules."""
+        self._left_out.add(event.seq)
+
+    def events(self, kind: str | None = None, *, subject: str | None = None, prefix: str = "") -> Iterator[Event]:
+        """Events in order, as `Before` gives them."""
+        if kind is None or kind.split(".")[0] not in self._families:
+            found = super().events(kind, subject=subject, prefix=prefix)
+            return (event for event in found if event.seq not in self._left_out)
+        kinds = [k for k in self._of_kind if k.startswith(kind[:-1])] if kind.endswith("*") else [kind]
+        lists = [self._of_kind.get(k, []) if subject is None else self._of_subject.get((k, subject), []) for k in kinds]
+        kept = lists[0] if len(lists) == 1 else sorted((e for found in lists for e in found), key=lambda e: e.seq)
+        # A copy: who reads on while the record grows sees the record as it was.
+        return iter([event for event in kept if event.subject.startswith(prefix)])
+
+    def last(self, kind: str, subject: str) -> Event | None:
+        """The newest event of this kind about this subject."""
+        if kind.split(".")[0] not in self._families:
+            newest = super().last(kind, subject)
+            if newest is None or newest.seq not in self._left_out:
+                return newest
+            return next(reversed(list(self.events(kind, subject=subject))), None)
+        found = self._of_subject.get((kind, subject))
+        return found[-1] if found else None
 
 
 Rule = Callable[[Before, Event], None]
@@ -152,10 +236,13 @@ def perform(
     UsageFault
         What was said is incomplete or wrong.
     """
-    seq = ledger.head(connection)[0] + 1
+    seq, at = ledger.head(connection)[0] + 1, _as_recorded(at)
     before = Before(connection, seq, at)
+    refuse_personal(act.about, subject)
     about, refers = act.subject(before, subject)
-    body = {**_said(act, said).model_dump(mode="json"), **refers, "token": token}
+    said_so = {**_said(act, said).model_dump(mode="json"), **refers, "token": token}
+    # As it will be read again: the rule must not see a number now and a text when the record is replayed.
+    body = json.loads(canonical_bytes(said_so))
     _check(before, act, Event(seq, at.isoformat(), account, act.kind, about, body))
     event = ledger.append(connection, act.kind, about, body, actor=account, at=at)
     if act.then is not None:
@@ -171,6 +258,7 @@ def authenticate(connection: sa.Connection, text: str, act: Act, at: dt.datetime
     UsageFault
         It is unknown, has ended, or was not issued for such acts.
     """
+    at = _as_recorded(at)
     token = recognised(text, Before(connection, ledger.head(connection)[0] + 1, at).tokens, at)
     if not token.covers(act.kind):
         raise Refused(f"The token {token.id} is for {', '.join(token.scopes)}, and {act.verb} is not among them.")
@@ -192,21 +280,41 @@ def acts_faults(connection: sa.Connection, acts: Iterable[Act], automatic: froze
     `automatic` are the kinds that only the pipeline appends.
     """
     known = {act.kind: act for act in acts}
+    replay = Replay(connection, frozenset(kind.split(".")[0] for kind in (*known, *automatic)))
     for event in ledger.whole_events(connection):
         act = known.get(event.kind)
         if act is None or (event.kind in automatic and event.actor == SERVICE):
-            if event.actor != SERVICE:
-                yield f"event {event.seq} ({event.kind}, {event.subject}) is no act of a person: {event.actor} did it."
+            fault = None if event.actor == SERVICE else f"is no act of a person: {event.actor} did it."
+        else:
+            fault = _act_fault(replay, act, event)
+        if fault is None:
+            replay.enter(event)
             continue
-        before = Before(connection, event.seq, dt.datetime.fromisoformat(event.at))
-        try:
-            _said(act, {name: value for name, value in event.body.items() if name not in act.refers | {"token"}})
-            _check(before, act, event)
-        except UsageFault as fault:
-            yield f"event {event.seq} ({event.kind}, {event.subject}) was against the rules: {fault}"
+        replay.leave_out(event)
+        yield f"event {event.seq} ({event.kind}, {event.subject}) {fault}"
+
+
+def _act_fault(replay: Replay, act: Act, event: Event) -> str | None:
+    try:
+        replay.turn_to(event)
+        _said(act, {name: value for name, value in event.body.items() if name not in act.refers | {"token"}})
+        _check(replay, act, event)
+    except UsageFault as fault:
+        return f"was against the rules: {fault}"
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        # Written past the door: it names what is not there, or in a form that no act leaves.
+        return f"was against the rules: it cannot be read as {act.verb} ({type(error).__name__})."
+    return None
+
+
+def _as_recorded(at: dt.datetime) -> dt.datetime:
+    """The moment as the ledger keeps it, so that a day ends at the same time now and when the record is replayed."""
+    return dt.datetime.fromisoformat(at.astimezone(dt.UTC).isoformat(timespec="milliseconds"))
 
 
 def _said(act: Act, said: Mapping[str, Any]) -> Strict:
+    for name, value in said.items():
+        refuse_personal(name, value)
     try:
         return act.says.model_validate(dict(said))
     except ValidationError as error:
@@ -222,7 +330,7 @@ def _check(before: Before, act: Act, event: Event) -> None:
     if event.actor == SERVICE:
         _check_service(act, event)
     elif event.actor == CUSTODIAN:
-        _check_custodian(before, act)
+        _check_custodian(before, act, event)
     else:
         _check_account(before, act, event)
     act.rule(before, event)
@@ -235,18 +343,21 @@ def _check_service(act: Act, event: Event) -> None:
         )
 
 
-def _check_custodian(before: Before, act: Act) -> None:
-    """Only what nobody else can do: the first account, and a token where no governance lead has one any more."""
-    # A demonstration opens accounts by itself, and stands in nobody's way.
-    accounts = {name: account for name, account in before.accounts.items() if not account.demonstration}
-    leads = {a.id for a in accounts.values() if not a.closed and "governance_lead" in a.roles}
-    if act.kind == OPENED and all(account.closed for account in accounts.values()):
+def _check_custodian(before: Before, act: Act, event: Event) -> None:
+    """Only what nobody else can do: the first account, and a token where no governance lead has one any more.
+
+    Demonstration accounts are nobody: they keep nobody real from beginning.
+    """
+    people = [account for account in before.accounts.values() if not account.closed and not account.demonstration]
+    leads = {account.id for account in people if "governance_lead" in account.roles}
+    if act.kind == OPENED and not people:
         return
-    if act.kind == ISSUED and not any(t.account in leads and t.is_valid(before.at) for t in before.tokens.values()):
+    held = any(token.account in leads and token.is_valid(before.at) for token in before.tokens.values())
+    if act.kind == ISSUED and not held and event.body["account"] in leads:
         return
     raise Refused(
-        "The custodian opens the first account, issues a token where no governance lead has a valid one, and does "
-        "nothing else. Act with a personal token."
+        "The custodian opens the first account, issues a governance lead's token where none of them has a valid one, "
+        "and does nothing else. Act with a personal token."
     )
 
 

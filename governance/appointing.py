@@ -15,15 +15,14 @@ from governance.accounts import (
     OPENED,
     REVOKED,
     TOKEN_DAYS_AT_MOST,
-    AccountId,
     Appointment,
     Ending,
     Issue,
 )
 from governance.acts import Act, Before, Named, Refused
-from governance.exceptions import DAYS_AT_MOST, GRANTED, REQUESTED, WITHDRAWN, Exemption, exemptions_of
+from governance.exceptions import DAYS_AT_MOST, GRANTED, REQUESTED, WITHDRAWN, Exemption
 from governance.ledger import Event
-from governance.system import Strict, Text
+from governance.system import AccountId, Strict, Text
 
 LEAD = frozenset({"governance_lead"})
 PEOPLE = frozenset({"engineer", "ml_reviewer", "system_owner", "governance_lead", "auditor"})
@@ -57,14 +56,10 @@ def _token(_before: Before, name: str) -> Named:
 
 
 def _exemption(before: Before, name: str) -> Named:
-    found = _exemptions(before).get(name)
+    found = before.exemptions.get(name)
     if found is None:
         raise Refused(f"There is no exception {name!r}. See `aims exceptions`.")
     return f"{found.system}/{found.duty}", {"request": int(name.removeprefix("EX-"))}
-
-
-def _exemptions(before: Before) -> dict[str, Exemption]:
-    return exemptions_of(before.events("exception.*"))
 
 
 def _may_open(before: Before, event: Event) -> None:
@@ -95,15 +90,23 @@ def _may_change(before: Before, event: Event) -> None:
         raise Refused(f"There is no open account {name}. See `aims accounts`.")
     if event.actor == name:
         raise Refused(f"{name} may not change or close their own account: another governance lead does.")
+    if event.body.get("demonstration", account.demonstration) != account.demonstration:
+        kind = "a demonstration account" if account.demonstration else "a real person's account"
+        raise Refused(f"{name} is {kind} and stays one: a demonstration account acts without a token.")
 
 
 def _may_issue(before: Before, event: Event) -> None:
+    if event.subject.removeprefix("token/") in before.tokens:
+        raise Refused(f"The {event.subject} is there already; ids are never given again.")
     account = before.account(event.body["account"])
     if account is None or account.closed:
         raise Refused(f"There is no open account {event.body['account']}. See `aims accounts`.")
     last = before.at.date() + dt.timedelta(days=TOKEN_DAYS_AT_MOST)
     if not before.at.date() <= dt.date.fromisoformat(event.body["expires_on"]) <= last:
         raise Refused(f"A token expires between today and {last}, got {event.body['expires_on']}.")
+    own = before.tokens.get(event.body.get("token") or "")
+    if own and own.account == account.id and "all" not in own.scopes and not set(event.body["scopes"]) <= {*own.scopes}:
+        raise Refused(f"{account.id} may not give themselves more than their token {own.id} is for.")
 
 
 def _may_revoke(before: Before, event: Event) -> None:
@@ -125,7 +128,10 @@ def _may_request(before: Before, event: Event) -> None:
 
 
 def _requested(before: Before, event: Event) -> Exemption:
-    return _exemptions(before)[f"EX-{event.body['request']}"]
+    item = before.exemptions[f"EX-{event.body['request']}"]
+    if event.subject != f"{item.system}/{item.duty}":
+        raise Refused(f"{item.id} is about {item.system}/{item.duty} and not about {event.subject}.")
+    return item
 
 
 def _may_grant(before: Before, event: Event) -> None:

@@ -10,15 +10,14 @@ import datetime as dt
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from governance.comparison import Against
 from governance.metrics import METRICS, Metric
-from governance.system import Identifier, Sha256, Strict, Text, Window
+from governance.system import AccountId, Answerable, Identifier, Sha256, Strict, Text, Window
 
 Level = Literal["low", "medium", "high"]
 # An account, never a name: nobody is named in what is recorded.
-AccountId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{1,40}$")]
 Direction = Literal["above", "below", "either"]
 # The frozen reference is None: a criterion that says nothing is held against it.
 Compared = Annotated[Against | None, BeforeValidator(lambda value: None if value == "frozen" else value)]
@@ -74,7 +73,7 @@ class Criterion(Strict):
     alpha: Annotated[float, Field(gt=0, lt=0.5)] | None = None
     on_inconclusive: Literal["report", "alert"] = "report"
     severity: Literal["minor", "major", "critical"]
-    owner: Text
+    owner: Answerable
     controls: Annotated[tuple[str, ...], Field(min_length=1)]
     rationale: Text
 

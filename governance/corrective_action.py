@@ -14,14 +14,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from governance import nonconformity as nc
-from governance.accounts import AccountId
 from governance.acts import Act, Before, Named, Refused, Rule, apart
 from governance.due import Due
 from governance.effectiveness import Effect, evidence_of, loosened
 from governance.ledger import Event
 from governance.management import Deadlines
 from governance.nonconformity import Nonconformity
-from governance.system import Strict, Text
+from governance.system import AccountId, Strict, Text
 
 AUTOMATIC = nc.AUTOMATIC
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from governance import budget
 from governance.assessment import Approval, Criterion, ImpactAssessment
 from governance.canonical import digest, digest_of_bytes
+from governance.controls import control_problem
 from governance.criterion_faults import criterion_faults
 from governance.documents import Document, parsed, shaped
 from governance.faults import DeclarationFaults, Fault, UsageFault
@@ -250,6 +251,11 @@ def _assessment_faults(
             yield document.fault(
                 where, f"criteria.{criterion.id}.{key}: {what}", "Declare it in system.yaml, or mend it."
             )
+        for place, control in enumerate(criterion.controls):
+            unknown = control_problem(control)
+            if unknown:
+                what = f"criteria.{criterion.id}.controls: {unknown}"
+                yield document.fault(("criteria", index, "controls", place), what, "Mend its number.")
 
 
 def _model_faults(system: System, model: Model, document: Document | None) -> Iterator[Fault]:

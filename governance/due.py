@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any
@@ -41,3 +42,9 @@ class Due:
             "due": self.on.isoformat(),
             "days": (self.on - as_of).days,
         }
+
+
+def months_later(day: dt.date, months: int) -> dt.date:
+    """The same day so many months later, or the last one of a month that is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))

@@ -66,22 +66,27 @@ def exemptions_of(events: Iterable[Event]) -> dict[str, Exemption]:
     """All exceptions by id (`EX-12`), from the events of the kinds `exception.*`."""
     found: dict[str, Exemption] = {}
     for event in events:
-        if event.kind == REQUESTED:
-            body, name = event.body, f"EX-{event.seq}"
-            until = dt.date.fromisoformat(body["until"])
-            asked = (body["duty"], body["account"], event.subject.split("/")[0], until, body["reason"], body["instead"])
-            found[name] = Exemption(name, *asked, requested_by=event.actor)
-        else:
-            name = f"EX-{event.body['request']}"
-            granted = event.kind == GRANTED
-            change = {"granted_by": event.actor} if granted else {"withdrawn": True}
-            found[name] = replace(found[name], **change)
+        enter_exemption(found, event)
     return found
 
 
-def excepted(events: Iterable[Event], duty: str, account: str, system: str, day: dt.date) -> bool:
+def enter_exemption(found: dict[str, Exemption], event: Event) -> None:
+    """What one event makes of the exceptions; one about a request that was never made makes nothing of them."""
+    body, name = event.body, f"EX-{event.seq}"
+    if event.kind == REQUESTED and body.keys() >= {"duty", "account", "until", "reason", "instead"}:
+        until = dt.date.fromisoformat(body["until"])
+        asked = (body["duty"], body["account"], event.subject.split("/")[0], until, body["reason"], body["instead"])
+        found[name] = Exemption(name, *asked, requested_by=event.actor)
+        return
+    name = f"EX-{body.get('request')}"
+    if name in found and event.kind == GRANTED:
+        found[name] = replace(found[name], granted_by=event.actor)
+    elif name in found and event.kind == WITHDRAWN:
+        found[name] = replace(found[name], withdrawn=True)
+
+
+def excepted(exemptions: Iterable[Exemption], duty: str, account: str, system: str, day: dt.date) -> bool:
     """Whether one of these exceptions lets the account stand on both sides of the duty, on that day."""
     return any(
-        item.holds(day) and (item.duty, item.account, item.system) == (duty, account, system)
-        for item in exemptions_of(events).values()
+        item.holds(day) and (item.duty, item.account, item.system) == (duty, account, system) for item in exemptions
     )

@@ -1,8 +1,9 @@
 """The append-only, hash-chained record of everything that was decided or found (Clause 7.5, A.6.2.8).
 
 `leaf = SHA-256(0x00 ‖ canonical event)`, `entry = SHA-256(0x01 ‖ previous entry ‖ leaf)`, gapless sequence, one
-writer at a time. Triggers refuse UPDATE and DELETE. Whoever owns the file can still rewrite all of it: the chain
-proves little until a signed checkpoint is kept elsewhere, and `verify` says `unanchored` until then.
+writer at a time (`database`). Triggers refuse UPDATE and DELETE. Whoever owns the database can still rewrite all of
+it: the chain proves little until a signed checkpoint is kept elsewhere (`checkpoints`), and `verify` says
+`unanchored` until one is given.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from governance.canonical import canonical_bytes
-from governance.faults import UsageFault
+from governance.database import METADATA as METADATA
+from governance.database import connect as connect
+from governance.database import reading as reading
+from governance.database import writing as writing
 
-METADATA = sa.MetaData()
 EVENT = sa.Table(
     "event",
     METADATA,
@@ -36,7 +37,6 @@ EVENT = sa.Table(
     sa.Index("event_by_subject", "kind", "subject"),
 )
 GENESIS = "0" * 64
-BUSY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,44 +49,6 @@ class Event:
     kind: str
     subject: str
     body: dict[str, Any]
-
-
-def connect(path: Path) -> sa.Engine:
-    """The ledger's database, made if it is not there; its folder must exist.
-
-    Raises
-    ------
-    UsageFault
-        The file cannot be opened or written.
-    """
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS})
-    sa.event.listen(engine, "connect", _take_over_transactions)
-    sa.event.listen(engine, "begin", _begin_immediately)
-    try:
-        if not path.exists() or not _has_tables(engine):
-            _create(engine)
-    except sa.exc.DBAPIError as error:
-        raise UsageFault(f"The register {path} cannot be opened: {error.orig}. Check AIMS_HOME.") from None
-    return engine
-
-
-@contextmanager
-def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """A transaction that holds the only writer's lock from its first statement on.
-
-    Raises
-    ------
-    UsageFault
-        The database cannot be written (read-only, disk full, locked too long). Nothing of it is kept.
-    """
-    try:
-        with engine.begin() as connection:
-            yield connection
-    except sa.exc.OperationalError as error:
-        raise UsageFault(
-            f"The register {engine.url.database} cannot be written: {error.orig}. "
-            "Nothing was recorded; make it writable and run again."
-        ) from None
 
 
 def append(
@@ -116,13 +78,28 @@ def events(
     if before is not None:
         query = query.where(EVENT.c.seq < before)
     if kind is not None:
-        query = query.where(EVENT.c.kind.startswith(kind[:-1]) if kind.endswith("*") else EVENT.c.kind == kind)
+        kinds = kinds_of(connection, kind[:-1]) if kind.endswith("*") else [kind]
+        query = query.where(EVENT.c.kind.in_(kinds))
     if subject is not None:
         query = query.where(EVENT.c.subject == subject)
     if prefix:
         query = query.where(EVENT.c.subject.startswith(prefix, autoescape=True))
     for row in connection.execute(query):
         yield Event(row.seq, row.at, row.actor, row.kind, row.subject, json.loads(row.body))
+
+
+def kinds_of(connection: sa.Connection, start: str) -> list[str]:
+    """The kinds of events that there are and that start so.
+
+    One step along the index for each kind: a million events are not read to find the dozen that are about accounts.
+    """
+    found: list[str] = []
+    while True:
+        query = sa.select(sa.func.min(EVENT.c.kind)).where(EVENT.c.kind > (found[-1] if found else ""))
+        kind = connection.execute(query).scalar_one()
+        if not isinstance(kind, str):  # none is left, or bytes that somebody wrote where text was
+            return [kind for kind in found if kind.startswith(start)]
+        found.append(kind)
 
 
 def whole_events(connection: sa.Connection) -> Iterator[Event]:
@@ -144,7 +121,7 @@ def last_event(connection: sa.Connection, kind: str, subject: str, *, before: in
 def chain_faults(connection: sa.Connection) -> Iterator[str]:
     """Every place where the chain does not hold, in words."""
     previous, expected = GENESIS, 1
-    for row in connection.execute(sa.select(EVENT).order_by(EVENT.c.seq)):
+    for row in entries(connection):
         if row.seq != expected:
             yield f"event {expected} is missing: the next one is {row.seq}."
         if not _is_whole(row):
@@ -152,6 +129,15 @@ def chain_faults(connection: sa.Connection) -> Iterator[str]:
         if not _follows(previous, row):
             yield f"event {row.seq} ({row.kind}, {row.subject}) does not follow from the one before it."
         previous, expected = row.entry, row.seq + 1
+
+
+def entries(connection: sa.Connection) -> Iterator[Any]:
+    """All rows of the chain as they are stored, in order; never more than a thousand of them in memory."""
+    result = connection.execute(sa.select(EVENT).order_by(EVENT.c.seq).execution_options(yield_per=1_000))
+    try:
+        yield from result
+    finally:
+        result.close()
 
 
 def head(connection: sa.Connection) -> tuple[int, str]:
@@ -169,12 +155,6 @@ def _entry(previous: str, leaf: str) -> str:
     return hashlib.sha256(b"\x01" + bytes.fromhex(previous) + bytes.fromhex(leaf)).hexdigest()
 
 
-def _has_tables(engine: sa.Engine) -> bool:
-    # As a reader: whoever only looks must neither wait for a writer nor need the right to write.
-    with engine.connect().execution_options(aims_read_only=True) as connection:
-        return set(METADATA.tables) <= set(sa.inspect(connection).get_table_names())
-
-
 def _is_whole(row: Any) -> bool:
     try:
         return bool(_leaf(row.seq, row.at, row.actor, row.kind, row.subject, row.body) == row.leaf)
@@ -187,25 +167,3 @@ def _follows(previous: str, row: Any) -> bool:
         return bool(_entry(previous, row.leaf) == row.entry)
     except (TypeError, ValueError):  # no hexadecimal digits
         return False
-
-
-def _create(engine: sa.Engine) -> None:
-    with engine.begin() as connection:
-        METADATA.create_all(connection)
-        for table in METADATA.sorted_tables:
-            for act in ("UPDATE", "DELETE"):
-                connection.exec_driver_sql(
-                    f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_{act.lower()} BEFORE {act} ON {table.name} "
-                    f"BEGIN SELECT RAISE(ABORT, '{table.name} is append-only'); END"
-                )
-
-
-def _take_over_transactions(connection: Any, _record: object) -> None:
-    # sqlite3 would begin lazily, at the first write: two writers could then read the same last entry.
-    connection.isolation_level = None
-    connection.execute("PRAGMA synchronous = FULL")
-
-
-def _begin_immediately(connection: sa.Connection) -> None:
-    mode = connection.get_execution_options().get("aims_read_only")
-    connection.exec_driver_sql("BEGIN" if mode else "BEGIN IMMEDIATE")

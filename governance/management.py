@@ -7,18 +7,15 @@ an act of somebody other than its author, over these very bytes.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
-from governance.system import Identifier, Strict, Text
+from governance.accounts import Role
+from governance.system import AccountId, Identifier, Strict, Text
 
-# An account, never a name: nobody is named in what is recorded.
-AccountId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{1,60}$")]
-Team = Annotated[str, StringConstraints(pattern=r"^team:[A-Za-z0-9_-]+$")]
 Days = Annotated[int, Field(ge=1, le=3660)]
 Months = Annotated[int, Field(ge=1, le=60)]
-RoleName = Literal["engineer", "ml_reviewer", "system_owner", "governance_lead", "auditor", "service"]
 
 
 class Titled(Strict):
@@ -31,7 +28,7 @@ class Titled(Strict):
     id: Identifier
     version: Annotated[int, Field(ge=1)]
     author: AccountId
-    owner: RoleName
+    owner: Role
     review_by: dt.date
     demonstration: bool
 

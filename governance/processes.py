@@ -5,16 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from governance import accepting, appointing, assessing, corrective_action, releasing, reminders
+from governance import (
+    accepting,
+    agreement,
+    appointing,
+    assessing,
+    audit,
+    concerns,
+    corrective_action,
+    incidents,
+    releasing,
+    reminders,
+    review,
+)
 from governance.acts import Act, Before
 from governance.due import Due
 from governance.management import Deadlines
 
-PROCESSES: tuple[Any, ...] = (appointing, assessing, accepting, releasing, corrective_action, reminders)
+PROCESSES: tuple[Any, ...] = (
+    agreement,
+    appointing,
+    assessing,
+    accepting,
+    releasing,
+    corrective_action,
+    audit,
+    concerns,
+    incidents,
+    review,
+    reminders,
+)
 ACTS: tuple[Act, ...] = tuple(act for process in PROCESSES for act in process.ACTS)
 BY_VERB = {act.verb: act for act in ACTS}
-# What the record may hold of acts, `aims token issue` included.
-RECORDED = (*ACTS, appointing.ISSUE)
+# What the record may hold of acts: those too that a command of their own makes (a token's secret, a concern's text).
+RECORDED: tuple[Act, ...] = (
+    *ACTS,
+    appointing.ISSUE,
+    *(act for process in PROCESSES for act in getattr(process, "RECORDED", ())),
+)
 # Kinds of events that both a person and the pipeline may append.
 AUTOMATIC = frozenset(kind for process in PROCESSES for kind in getattr(process, "AUTOMATIC", ()))
 

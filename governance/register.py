@@ -39,6 +39,8 @@ MEASUREMENT = sa.Table(
     sa.Column("n", sa.Integer, nullable=False),
     sa.Column("broken", sa.Boolean, nullable=False),
     sa.Column("as_known_on", sa.Text, nullable=False),
+    # Where the row stands in its look. An order is no evidence: it is part of no digest.
+    sa.Column("place", sa.Integer, nullable=False, server_default="0"),
     sa.Index("measurement_by_batch", "system", "batch", "seq"),
 )
 VERDICT = sa.Table(
@@ -54,6 +56,7 @@ VERDICT = sa.Table(
     *(sa.Column(name, sa.Float) for name in ("value", "low", "high", "warn", "limit", "noise_floor", "family_alpha")),
     *(sa.Column(name, sa.Integer, nullable=False) for name in ("n", "family_size")),
     sa.Column("assessment", sa.Text, nullable=False),
+    sa.Column("place", sa.Integer, nullable=False, server_default="0"),
     sa.Index("verdict_by_batch", "system", "batch", "seq"),
 )
 PART = sa.Table(
@@ -67,6 +70,7 @@ PART = sa.Table(
     sa.Column("value", sa.Float, nullable=False),
     *(sa.Column(name, sa.Float) for name in ("share", "before", "after")),
     sa.Column("n", sa.Integer),
+    sa.Column("place", sa.Integer, nullable=False, server_default="0"),
     sa.Index("part_by_batch", "system", "batch", "seq"),
 )
 
@@ -110,13 +114,13 @@ class Judgement:
 class Register:
     """The store under `AIMS_HOME`; safe for several processes at once."""
 
-    def __init__(self, path: Path) -> None:
-        self.engine = ledger.connect(path)
+    def __init__(self, place: Path | sa.URL) -> None:
+        self.engine = ledger.connect(place)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A read transaction: one consistent view, no lock on writers."""
-        with self.engine.connect().execution_options(aims_read_only=True) as connection:
+        with ledger.reading(self.engine) as connection:
             yield connection
 
     def record(
@@ -196,11 +200,11 @@ class Register:
             }
             ledger.append(connection, "batch.judged", subject, body, actor=SERVICE, at=at)
             if measured:
-                connection.execute(MEASUREMENT.insert(), measured)
+                connection.execute(MEASUREMENT.insert(), _placed(measured))
             if judged:
-                connection.execute(VERDICT.insert(), judged)
+                connection.execute(VERDICT.insert(), _placed(judged))
             if parted:
-                connection.execute(PART.insert(), parted)
+                connection.execute(PART.insert(), _placed(parted))
             self._suspect(connection, judgement, judged, at, look_back_days)
         return True
 
@@ -302,10 +306,13 @@ class Register:
 
     def faults(self) -> list[str]:
         """Everything that does not hold: the chain, acts against their rules, stored results against their events."""
+        from governance.audit import sample_faults
         from governance.processes import AUTOMATIC, RECORDED
+        from governance.review import pack_faults
 
         with self.reading() as connection:
             found = [*ledger.chain_faults(connection), *acts_faults(connection, RECORDED, AUTOMATIC)]
+            found += [*sample_faults(connection), *pack_faults(connection)]
             looks = connection.execute(sa.select(ledger.EVENT).where(ledger.EVENT.c.kind == "batch.judged")).all()
             for look in looks:
                 if not _vouches(connection, look):
@@ -333,7 +340,7 @@ class Register:
         superseded: bool,
         as_known_on: dt.date | None = None,
     ) -> list[dict[str, Any]]:
-        query = sa.select(*(table.c[key] for key in keys)).order_by(table.c.seq, sa.literal_column("rowid"))
+        query = sa.select(*(table.c[key] for key in keys)).order_by(table.c.seq, table.c.place)
         if system:
             query = query.where(table.c.system == system)
         if batch:
@@ -356,7 +363,7 @@ class Register:
 def results_digest(*results: Sequence[dict[str, Any]]) -> str:
     """Digest of all rows of one look (measurements, verdicts, parts), passes included, whatever their order."""
     rows = sorted((row for rows in results for row in rows), key=lambda row: (len(row), row["id"]))
-    return digest([{key: value for key, value in row.items() if key != "seq"} for row in rows])
+    return digest([{key: value for key, value in row.items() if key not in ("seq", "place")} for row in rows])
 
 
 def _vouches(connection: sa.Connection, look: Any) -> bool:
@@ -447,6 +454,10 @@ def _part_rows(judgement: Judgement, seq: int, measured: list[dict[str, Any]]) -
     return rows
 
 
+def _placed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "place": place} for place, row in enumerate(rows, 1)]
+
+
 def _as_stored(table: sa.Table, name: str, value: Any) -> Any:
     # A whole number comes back from a REAL column as a float: unless it goes in as one, its digest would not hold.
     return float(value) if value is not None and isinstance(table.c[name].type, sa.Float) else value
@@ -486,5 +497,5 @@ def _as_verdict(row: dict[str, Any], measurement: Measurement) -> Verdict:
 
 
 def _stored(connection: sa.Connection, table: sa.Table, seq: int) -> list[dict[str, Any]]:
-    query = sa.select(table).where(table.c.seq == seq).order_by(sa.literal_column("rowid"))
+    query = sa.select(table).where(table.c.seq == seq).order_by(table.c.place)
     return [dict(row._mapping) for row in connection.execute(query)]

@@ -16,6 +16,10 @@ from governance.metrics import Task, Values
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
 Party = Annotated[str, StringConstraints(pattern=r"^(team:[A-Za-z0-9_-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
+# Who answers for something is named in the record, which holds no address of anybody: a team, or an account's id.
+AccountId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{1,40}$")]
+Team = Annotated[str, StringConstraints(pattern=r"^team:[A-Za-z0-9_-]+$")]
+Answerable = Annotated[str, StringConstraints(pattern=r"^(team:[A-Za-z0-9_-]+|[a-z][a-z0-9._-]{1,40})$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Text = Annotated[str, StringConstraints(min_length=3, strip_whitespace=True)]
 
@@ -275,7 +279,7 @@ class System(Strict):
     id: Identifier
     name: Text
     purpose: Text
-    owner: Party
+    owner: Team
     organisation_role: Literal["provider", "producer", "customer", "user", "partner"]
     stage: Literal["design", "development", "verification", "deployment", "operation", "retirement"]
     alerts: Annotated[tuple[Party, ...], Field(min_length=1)]

@@ -104,7 +104,7 @@ def token() -> None:
 @TOKEN
 def issue(account: str, scopes: tuple[str, ...], days: int, token_file: Path | None) -> None:
     """A token for ACCOUNT, printed once. Takes the token of a governance lead."""
-    _print_token(account, scopes, days, held=_token(token_file))
+    _print_token(account, scopes, days, held=held_token(token_file))
 
 
 @token.command()
@@ -165,8 +165,8 @@ def _command(act: Act) -> click.Command:
     roles = ", ".join(sorted(role.replace("_", " ") for role in act.roles))
 
     def act_now(subject: str, token_file: str | None, as_json: bool, **said: Any) -> None:
-        event = _perform(act, subject, said, _token(Path(token_file) if token_file else None))
-        _tell(event, as_json)
+        event = _perform(act, subject, said, held_token(Path(token_file) if token_file else None))
+        tell(event, as_json)
         _follow(event)
 
     return click.Command(
@@ -228,19 +228,24 @@ def _follow(event: Event) -> None:
         follow(load_all(systems_folder()).sound, site(run="aims"))
 
 
-def _token(file: Path | None) -> str:
+def held_token(file: Path | None) -> str:
+    """The text of the token that was given: in a file, or in AIMS_TOKEN."""
     if file is not None:
         try:
             return file.read_text("utf-8").strip()
         except OSError as error:
             raise UsageFault(f"The token file {file} cannot be read: {error.strerror}.") from None
+        except UnicodeDecodeError:
+            # Without its cause: that would hold what the file holds.
+            raise UsageFault(f"The token file {file} holds no token.") from None
     held = os.environ.get("AIMS_TOKEN", "")
     if not held:
         raise UsageFault("Acts take a personal token: set AIMS_TOKEN, or name a file with --token-file.")
     return held
 
 
-def _tell(event: Event, as_json: bool) -> None:
+def tell(event: Event, as_json: bool) -> None:
+    """What was recorded, in a line or as JSON."""
     if as_json:
         row = {"seq": event.seq, "at": event.at, "actor": event.actor, "kind": event.kind, "subject": event.subject}
         click.echo(json.dumps({**row, "body": event.body}, ensure_ascii=False))

@@ -36,10 +36,16 @@ def deliver(declarations: dict[str, Declaration], site: Site) -> int:
     findings = [f for f in (*_events(site), *_open_questions(declarations, site)) if f.subject not in told]
     for finding in findings:
         declaration = declarations.get(finding.system)
-        to = ", ".join(declaration.system.alerts) if declaration else "operations"
+        to = ", ".join(_named(declaration)) if declaration else "operations"
         LOG.warning("%s → %s", finding.words, to)
         site.register.record(SENT, finding.subject, {"to": to, "by": SERVICE, "channel": "log"}, at=site.at)
     return len(findings)
+
+
+def _named(declaration: Declaration) -> Iterator[str]:
+    """Teams by name; an address by its place in system.yaml, since neither log nor record holds one."""
+    for place, party in enumerate(declaration.system.alerts):
+        yield party if party.startswith("team:") else f"alerts[{place}]"
 
 
 @dataclass(frozen=True, slots=True)

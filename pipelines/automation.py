@@ -23,6 +23,7 @@ from governance.declarations import Declaration
 from governance.faults import UsageFault
 from governance.system import TableSource
 from pipelines.alerts import deliver
+from pipelines.organisation_command import keep_documents
 
 # The implicit job over all assets: the only one that may mix systems of different cadences.
 JOB = "__ASSET_JOB"
@@ -62,7 +63,7 @@ def cadence_schedules(systems: Systems) -> list[dg.ScheduleDefinition]:
 
 
 def watchdog_sensor(systems: Systems) -> dg.SensorDefinition:
-    """Enters batches that never came into the ledger, follows open cases, and tells what has not been told."""
+    """Enters documents as they stand and batches that never came, follows open cases, tells what was not told."""
 
     @dg.sensor(
         name="watchdog",
@@ -73,6 +74,7 @@ def watchdog_sensor(systems: Systems) -> dg.SensorDefinition:
     )
     def watchdog() -> dg.SkipReason:
         place = site(run="sensor:watchdog")
+        keep_documents(place.register, place.at)
         absent = sum(record_absences(d, place.register, place.at) for d in systems.values())
         new = follow(systems, place)
         told = deliver(dict(systems), place)

@@ -13,20 +13,22 @@ from assets.home import home, site
 from governance.coverage import approval_gap, measuring_gaps, never_measured, notes, questions
 from governance.declarations import Declaration, Declarations
 from governance.faults import UsageFault
+from pipelines.organisation_command import check_organisation
 
 if TYPE_CHECKING:
     from assets.home import Site
 
 
 def check_all(found: Declarations, folder: object) -> None:
-    """Says of every system what is missing, and what a reader should know. Exit 1 where anything is missing."""
-    faults = sum(map(len, found.faults.values()))
+    """Says of every system and of the organisation what is missing and what one should know; exit 1 if anything is."""
     for fault in (fault for several in found.faults.values() for fault in several):
         click.echo(str(fault))
     now = site(run="aims") if home().exists else None
     gaps = sum(_check(declaration, now) for declaration in found.sound.values())
+    faulty = {**found.faults, **check_organisation(found)}
+    faults = sum(map(len, faulty.values()))
     if faults:
-        click.echo(f"{faults} fault{'s' * (faults != 1)} in {', '.join(found.faults)}.", err=True)
+        click.echo(f"{faults} fault{'s' * (faults != 1)} in {', '.join(faulty)}.", err=True)
     if gaps:
         click.echo(f"{gaps} thing{'s' * (gaps != 1)} missing.", err=True)
     if faults or gaps:

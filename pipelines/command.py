@@ -23,7 +23,8 @@ from governance.faults import UsageFault
 from governance.nonconformity import TO_BE_TRIAGED
 from governance.records import Outcome
 from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register
-from pipelines import acting, assessment_command, cases_command
+from pipelines import acting, assessment_command, cases_command, organisation_command, oversight_command
+from pipelines.ledger_command import ledger
 from pipelines.standing import standing_of
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
@@ -38,8 +39,27 @@ AS_KNOWN_ON = click.option(
 SUPERSEDED = click.option("--all", "superseded", is_flag=True, help="Superseded rows too.")
 
 
+# The commands as `aims --help` shows them; a test holds that each is in one of these.
+SECTIONS = {
+    "Run": ("demo", "run", "fetch", "up", "check"),
+    "What was found": ("status", "measurements", "verdicts", "explain", "inspect", "prove", "backtest", "replay"),
+    "Nonconformities": ("nonconformities", "case", "due", "follow"),
+    "The organisation": ("documents", "risks", "objectives", "applicability", "inventory", "systems", "roles"),
+    "Approval": ("assessment", "releases"),
+    "Review": ("audits", "review", "concern", "concerns", "incidents", "notice"),
+    "People": ("act", "accounts", "token", "exceptions"),
+    "The record": ("ledger",),
+}
+
+
 class Command(click.Group):
-    """Turns the faults that have a name into one line and an exit code."""
+    """Turns the faults that have a name into one line and an exit code; shows commands by what they are about."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for section, names in SECTIONS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            with formatter.section(section):
+                formatter.write_dl([(name, found.get_short_help_str(80)) for name, found in commands if found])
 
     def invoke(self, ctx: click.Context) -> Any:
         from assets.acquisition import AcquisitionFault
@@ -73,6 +93,9 @@ for _command in (
     cases_command.case,
     cases_command.due,
     cases_command.follow,
+    ledger,
+    *oversight_command.COMMANDS,
+    *organisation_command.COMMANDS,
 ):
     main.add_command(_command)
 
@@ -80,7 +103,7 @@ for _command in (
 @main.command()
 @JSON
 def systems(as_json: bool) -> None:
-    """The inventory: every declared AI system."""
+    """Every declared AI system."""
     from pipelines.listing import show
 
     found = load_all(systems_folder())
@@ -322,36 +345,6 @@ def backtest(system: str, criterion: str, limit: float, warn: float | None, as_j
         )
 
 
-@main.group()
-def ledger() -> None:
-    """The append-only record behind everything."""
-
-
-@ledger.command()
-def verify() -> None:
-    """Recomputes the chain, compares stored results with the events that vouch for them, and judges them again."""
-    from assets.rejudging import rejudge
-
-    place = home()
-    if not place.exists:
-        raise UsageFault(f"There is no ledger in {place.root}. Run something first, or name it with AIMS_HOME.")
-    register = place.register()
-    faults = register.faults()
-    again = rejudge(register)
-    faults += again.faults
-    for fault in faults:
-        click.echo(fault)
-    count, entry = register.head()
-    if faults:
-        click.echo(f"The ledger does NOT hold: {len(faults)} faults in {count} events.", err=True)
-        sys.exit(1)
-    click.echo(f"{count} events hold; last entry {entry}")
-    click.echo(f"{again.verdicts} verdicts follow from their stored measurements")
-    if again.by_other_code:
-        click.echo(f"{again.by_other_code} verdicts of other versions of this program were not judged again")
-    click.echo("unanchored: no signed checkpoint kept elsewhere was given, so a wholly rewritten file would pass")
-
-
 def _run_systems(
     systems: dict[str, Declaration], known: dict[str, Declaration], wanted: tuple[str, ...]
 ) -> tuple[list[str], int]:
@@ -360,6 +353,7 @@ def _run_systems(
 
     place = home()
     register = place.register()
+    organisation_command.keep_documents(register, dt.datetime.now(dt.UTC))
     before = register.head()[0]
     held: list[str] = []
     failures: list[RunFailed] = []

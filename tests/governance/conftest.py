@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from governance.records import Measurement, Outcome, Part, Verdict
 from governance.register import Judgement, Register
+from tests.governance.acting_people import Door
 
 NOON = dt.datetime(2020, 1, 1, 12, tzinfo=dt.UTC)
 
@@ -300,3 +302,54 @@ def tamper(database: Path) -> Callable[..., None]:
             connection.commit()
 
     return run
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | sa.URL]:
+    """Where a register may be kept: the same test runs in either database."""
+    if request.param == "sqlite":
+        yield tmp_path / "register.db"
+    else:
+        yield request.getfixturevalue("postgres_database")
+
+
+class Owner:
+    """Whoever owns the database: any statement, past every rule of ours."""
+
+    def __init__(self, place: Path | sa.URL) -> None:
+        url = f"sqlite:///{place}" if isinstance(place, Path) else place
+        self.engine = sa.create_engine(url, poolclass=sa.NullPool)
+
+    def run(self, *statements: str) -> None:
+        with self.engine.begin() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    def ask(self, query: str) -> list[Any]:
+        with self.engine.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(query)]
+
+
+@pytest.fixture
+def owner(place: Path | sa.URL) -> Owner:
+    return Owner(place)
+
+
+@pytest.fixture
+def opened(place: Path | sa.URL) -> Iterator[Register]:
+    """A register in either database."""
+    register = Register(place)
+    yield register
+    register.engine.dispose()
+
+
+@pytest.fixture
+def door(register: Register) -> Door:
+    """A register with nobody in it yet."""
+    return Door(register)
+
+
+@pytest.fixture
+def staffed(door: Door) -> Door:
+    """A register with demonstration people."""
+    return door.staff()

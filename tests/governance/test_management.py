@@ -45,7 +45,7 @@ def test_a_critical_case_that_may_wait_longer_than_a_minor_one_is_a_fault(folder
     ("old", "new", "said"),
     [
         ("  look_back_days: 730\n", "", "deadlines.look_back_days: is missing."),
-        ("remind_before_days: 3", "remind_days: 3", "deadlines.remind_days: unknown key."),
+        ("remind_before_days: 2", "remind_days: 2", "deadlines.remind_days: unknown key."),
         ("escalate_after_days: 5", "escalate_after_days: 0", "deadlines.escalate_after_days: Input should be greater"),
         ("author: demo.system.analyst", "author: Ann Other", "author: String should match"),
         ("owner: governance_lead", "owner: boss", "owner: Input should be"),

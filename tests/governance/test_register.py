@@ -161,7 +161,7 @@ def test_the_listed_columns_are_all_there_are(register: Register, database: Path
     with closing(sqlite3.connect(database)) as connection:
         for table in ("measurement", "verdict", "part"):
             there = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-            assert sorted(there) == sorted([*columns(table), "seq"])
+            assert sorted(there) == sorted([*columns(table), "seq", "place"])
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_the_listed_columns_are_all_there_are(register: Register, database: Path
         pytest.param("UPDATE verdict SET seq = 3", [1, 3], id="a verdict moved to another batch"),
         pytest.param(
             "INSERT INTO measurement SELECT 'm-new', seq, system, batch, metric, \"column\", segment, unit, method, "
-            "reference, against, reason, value, low, high, alpha, noise_floor, detectable, n, broken, as_known_on "
+            "reference, against, reason, value, low, high, alpha, noise_floor, detectable, n, broken, as_known_on, 9 "
             "FROM measurement WHERE seq = 3 LIMIT 1",
             [3],
             id="a measure added",
@@ -288,25 +288,11 @@ def test_a_breach_opens_one_suspicion_with_its_evidence(register: Register):
     ]
 
 
-def test_a_register_from_before_there_were_parts_gets_their_table_and_still_holds(
-    register: Register, database: Path, open_register: Open
-):
-    register.keep(replace(look({KEY: BREACH}), parts=()), at=NOON)
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("DROP TABLE part")
-    again = open_register(database)
-    assert (again.faults(), again.parts()) == ([], [])
-    keep(again, BREACH, Q4)
-    assert len(again.parts()) == 2
-    with closing(sqlite3.connect(database)) as connection, pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        connection.execute("DELETE FROM part")
-
-
 def test_a_row_of_the_listing_has_the_agreed_keys(register: Register):
     keep(register, BREACH)
     assert set(register.nonconformities()[0].as_row()) == {
         *("id", "system", "criterion", "segment", "state", "severity"),
-        *("opened_at", "batches", "evidence", "owner", "due"),
+        *("opened_at", "batches", "evidence", "owner", "due", "source", "round"),
     }
 
 

@@ -312,3 +312,12 @@ def test_a_system_that_breaches_more_often_than_it_may_is_no_proof(made: Made, m
     monkeypatch.setattr(proving, "judge", hasty)
     done = made.aims("prove", "loans", "--runs", "40", check=1)
     assert "The budget is exceeded: " in done.output and "late_share_is_stable" in done.output
+
+
+def test_every_command_is_shown_in_one_section_of_the_help(made: Made) -> None:
+    from pipelines.command import SECTIONS, main
+
+    shown = [name for names in SECTIONS.values() for name in names]
+    assert sorted(shown) == sorted(main.commands)
+    said = made.aims("--help").stdout
+    assert all(f"\n  {name} " in said for name in shown)
