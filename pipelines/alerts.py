@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from assets.agreed import agreed
 from assets.home import Site
 from governance.declared.declarations import Declaration
 from governance.people.acts import SERVICE
@@ -64,7 +65,9 @@ def _events(site: Site) -> list[_Finding]:
 def _open_questions(declarations: dict[str, Declaration], site: Site) -> Iterator[_Finding]:
     """Verdicts that stay inconclusive although the assessment asks to be told of that."""
     for declaration in declarations.values():
-        asking = {c.id for c in declaration.assessment.criteria if c.on_inconclusive == "alert"}
+        # What is in force asks, and not a draft that leaves it out.
+        promised = agreed(declaration, site).declaration.assessment
+        asking = {c.id for c in promised.criteria if c.on_inconclusive == "alert"}
         for row in site.register.verdicts(system=declaration.id) if asking else ():
             if row["criterion"] in asking and row["verdict"] == Outcome.INCONCLUSIVE:
                 what = f"{row['system']}/{row['batch']}/{row['criterion']}/{row['segment']}"

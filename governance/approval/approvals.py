@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from governance.people.accounts import CHANGED, CLOSED, OPENED, accounts_of
-from governance.people.acts import Before
+from governance.people.acts import SERVICE, Before
 from governance.record.ledger import Event
 
 SUBMITTED, APPROVED = "assessment.submitted", "assessment.approved"
@@ -141,7 +141,7 @@ def versions_of(events: Iterable[Event], accounts: Iterable[Event] = ()) -> list
     for event in events:
         if event.kind == SUBMITTED:
             found[event.seq] = _submitted(event)
-        elif event.kind == APPROVED:
+        elif event.kind == APPROVED and event.actor != SERVICE:  # the pipeline's: a file that was found (decision 1)
             found = {seq: replace(v, state="replaced") if v.state == "approved" else v for seq, v in found.items()}
             was = accounts_of(e for e in opened if e.seq < event.seq).get(event.actor)
             change = {"approved_seq": event.seq, "demonstration": was is not None and was.demonstration}

@@ -278,6 +278,19 @@ def test_the_pipeline_approves_nothing(people: People, loans: Declared) -> None:
     assert now(people) is None
 
 
+def test_an_approval_that_the_pipeline_entered_stays_readable_and_brings_nothing_into_force(
+    people: People, loans: Declared
+) -> None:
+    """As earlier versions of the program noted an `approval.yaml`; and one that was made to look like an act."""
+    submitted = people.act("ann", "submit-assessment", "loans", reason="It is the first.")
+    append(people, APPROVED, {"assessment": digest(loans), "version": 1, "basis": "approval.yaml"})
+    append(people, APPROVED, {"assessment": digest(loans), "submission": submitted.seq, "statement": WORDS})
+    assert now(people) is None
+    assert people.faults() == []
+    approve(people, loans)
+    assert now(people).decided_by == "oda"
+
+
 def test_no_demonstration_replaces_or_approves_what_a_real_person_did(people: People, loans: Declared) -> None:
     with ledger.writing(people.register.engine) as connection:
         for name, roles in (("demo.lead", ["governance_lead"]), ("demo.author", ["engineer"])):
