@@ -77,7 +77,7 @@ def test_several_processes_enter_one_demonstration(made: Made) -> None:
     begun(made)
     code = (
         "from assets.demonstrating import enter_demonstration\nfrom assets.home import site\n"
-        f"from governance.declarations import load\nfrom pathlib import Path\n"
+        f"from governance.declared.declarations import load\nfrom pathlib import Path\n"
         f"enter_demonstration(load(Path({str(made.folder)!r})), site(run='x'))"
     )
     running = [
