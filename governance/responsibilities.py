@@ -15,8 +15,9 @@ from governance.declared.declarations import Declarations
 from governance.organisation.agreement import COMPETENT
 from governance.organisation.duties import Roles
 from governance.organisation.laid_down import Organisation
-from governance.people.accounts import PEOPLE, Account
+from governance.people.accounts import Account
 from governance.people.acts import Act
+from governance.people.roles import PEOPLE
 from governance.record.ledger import Event
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from governance.approval.approvals import in_force, is_demonstration, pending, versions
 from governance.people.acts import Act, Before, Named, Refused, apart
-from governance.people.appointing import Statement
+from governance.people.roles import JUDGES
+from governance.people.said import Statement
 from governance.record.ledger import Event
 
 FROZEN, ACCEPTED = "reference.frozen", "reference.accepted"
 # Whoever judges data, and whoever answers for the system.
-ACCEPTERS = frozenset({"ml_reviewer", "system_owner", "governance_lead"})
 
 
 def acceptance(before: Before, system: str) -> Event | None:
@@ -51,7 +51,7 @@ ACCEPT = Act(
     "accept-reference",
     ACCEPTED,
     "system",
-    ACCEPTERS,
+    JUDGES,
     Statement,
     _may_accept,
     "Accept the frozen reference: from now on batches are judged against it.",

@@ -35,16 +35,15 @@ from governance.declared.system import Period
 from governance.faults import DeclarationFaults
 from governance.organisation.management import Deadlines
 from governance.people.acts import Act, Before, Named, Refused, apart
-from governance.people.appointing import Statement
 from governance.people.due import Due
+from governance.people.roles import DECIDES, TAKES_PART
+from governance.people.said import Statement
 from governance.record.canonical import digest, digest_of_bytes
 from governance.record.ledger import Event
 from governance.shapes import Strict, Text
 
 # A version is kept no longer than this without a new look at it.
 KEPT_DAYS_AT_MOST = 366
-AUTHORS = frozenset({"engineer", "ml_reviewer", "system_owner", "governance_lead"})
-APPROVERS = frozenset({"system_owner", "governance_lead"})
 # Approvals that earlier versions of the program found in a file stay readable. They bring nothing into force.
 AUTOMATIC = frozenset({REPLAYED, DUE, OVERDUE, APPROVED})
 
@@ -273,7 +272,7 @@ SUBMIT = Act(
     "submit-assessment",
     SUBMITTED,
     "system",
-    AUTHORS,
+    TAKES_PART,
     Submission,
     _may_submit,
     "Put the impact assessment forward for approval, as its file stands now.",
@@ -284,7 +283,7 @@ APPROVE = Act(
     "approve-assessment",
     APPROVED,
     "system",
-    APPROVERS,
+    DECIDES,
     Decision,
     _may_approve,
     "Approve the version that was submitted: it is in force from now on.",
@@ -295,7 +294,7 @@ REFUSE = Act(
     "refuse-assessment",
     REFUSED,
     "system",
-    APPROVERS,
+    DECIDES,
     Refusal,
     _may_refuse,
     "Refuse the version that was submitted.",
@@ -306,7 +305,7 @@ WITHDRAW = Act(
     "withdraw-approval",
     WITHDRAWN,
     "system",
-    APPROVERS,
+    DECIDES,
     Refusal,
     _may_withdraw,
     "Withdraw the approval of the version in force: nothing is judged until another one is approved.",
@@ -317,7 +316,7 @@ KEEP = Act(
     "keep-assessment",
     KEPT,
     "system",
-    APPROVERS,
+    DECIDES,
     Keeping,
     _may_keep,
     "Answer what asks for a new look: the version in force still holds.",

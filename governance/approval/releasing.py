@@ -25,15 +25,14 @@ from governance.approval.releases import (
 )
 from governance.organisation.management import Deadlines
 from governance.people.acts import Act, Before, Named, Refused, apart
-from governance.people.appointing import Statement
 from governance.people.due import Due
 from governance.people.exceptions import DAYS_AT_MOST
+from governance.people.roles import DECIDES, LEAD
+from governance.people.said import Reason, Statement
 from governance.record.ledger import Event
 from governance.shapes import Strict, Text
 
 ENGINEERS = frozenset({"engineer", "ml_reviewer"})
-RELEASERS = frozenset({"system_owner", "governance_lead"})
-LEAD = frozenset({"governance_lead"})
 
 
 class Request(Strict):
@@ -42,12 +41,6 @@ class Request(Strict):
     reason: Annotated[
         Text, Field(description="What it does better than the one that is released, or that it is the first.")
     ]
-
-
-class Reason(Strict):
-    """Why not, or why no longer."""
-
-    reason: Annotated[Text, Field(description="Why.")]
 
 
 class Exemption(Strict):
@@ -166,7 +159,7 @@ RELEASE = Act(
     "release-model",
     GRANTED,
     "release",
-    RELEASERS,
+    DECIDES,
     Statement,
     _may_release,
     "Release a model version, if every gate holds or is excepted.",
@@ -177,7 +170,7 @@ REFUSE = Act(
     "refuse-release",
     REFUSED,
     "release",
-    RELEASERS,
+    DECIDES,
     Reason,
     _may_refuse,
     "Refuse the release of a model version.",
@@ -199,7 +192,7 @@ WITHDRAW = Act(
     "withdraw-release",
     WITHDRAWN,
     "release",
-    RELEASERS,
+    DECIDES,
     Reason,
     _may_withdraw,
     "Withdraw a release: no version of the model is released then.",

@@ -17,9 +17,9 @@ from pydantic import Field
 
 from governance.cases import nonconformity
 from governance.organisation.management import Deadlines
-from governance.people.accounts import PEOPLE
 from governance.people.acts import Act, Before, Named, Refused, apart
 from governance.people.due import Due
+from governance.people.roles import JUDGES, LEAD, PEOPLE
 from governance.record.ledger import Event
 from governance.shapes import Sha256, Strict, Text
 from governance.standard.requirements import Requirement
@@ -28,7 +28,6 @@ REPORTED, ASSESSED, ERASED = "concern.reported", "concern.assessed", "concern.te
 Category = Literal[
     "unfair_treatment", "wrong_result", "privacy", "safety", "misuse", "working_conditions", "improvement", "other"
 ]
-TRIAGES = frozenset({"governance_lead", "system_owner", "ml_reviewer"})
 
 
 class Report(Strict):
@@ -203,12 +202,12 @@ REPORT = Act(
     "report-concern", REPORTED, "system", PEOPLE | {"service"}, Report, _may_report, "Report a concern.", _system
 )
 ERASE = Act(
-    "erase-concern", ERASED, "concern", frozenset({"governance_lead"}), Erasure, _may_erase,
+    "erase-concern", ERASED, "concern", LEAD, Erasure, _may_erase,
     "Erase the text of a concern.", _concern, _OF,
 )  # fmt: skip
 ACTS = (
     Act(
-        "assess-concern", ASSESSED, "concern", TRIAGES, Assessment, _may_assess, "Say what a concern comes to.",
+        "assess-concern", ASSESSED, "concern", JUDGES, Assessment, _may_assess, "Say what a concern comes to.",
         _concern, _OF, then=_open_case,
     ),
 )  # fmt: skip

@@ -19,18 +19,13 @@ from governance.cases.nonconformity import Nonconformity
 from governance.organisation.management import Deadlines
 from governance.people.acts import Act, Before, Named, Refused, Rule, apart
 from governance.people.due import Due
+from governance.people.roles import DECIDES, JUDGES, LEAD, TAKES_PART, WORKS
+from governance.people.said import Reason, Statement, Why
 from governance.record.ledger import Event
 from governance.shapes import AccountId, Strict, Text
 
 AUTOMATIC = nc.AUTOMATIC
 
-LEAD = frozenset({"governance_lead"})
-DECIDES = frozenset({"governance_lead", "system_owner"})
-JUDGES = DECIDES | {"ml_reviewer"}
-WORKS = frozenset({"engineer", "ml_reviewer", "system_owner"})
-ANY = JUDGES | WORKS
-
-Why = Annotated[Text, Field(description="Why.")]
 Severity = Literal["minor", "major", "critical"]
 
 
@@ -40,12 +35,6 @@ class Confirmation(Strict):
     reason: Why
     owner: Annotated[AccountId | None, Field(description="Account that sees to it from now on.")] = None
     severity: Annotated[Severity | None, Field(description="Where it is graver than the criterion says.")] = None
-
-
-class Reason(Strict):
-    """Why."""
-
-    reason: Why
 
 
 class Downgrade(Strict):
@@ -102,12 +91,6 @@ class Plan(Strict):
         tuple[Literal["assessment", "limit", "monitor", "contract", "process"], ...],
         Field(description="What has to change with it."),
     ] = ()
-
-
-class Statement(Strict):
-    """What somebody says who agrees."""
-
-    statement: Annotated[Text, Field(description="What you looked at, and what you conclude.")]
 
 
 class Implementation(Strict):
@@ -310,7 +293,7 @@ ACTS = (
     _act(
         "contain",
         nc.CONTAINED,
-        ANY,
+        TAKES_PART,
         Containment,
         _from("confirmed"),
         "Say what was done at once, and about the consequences.",

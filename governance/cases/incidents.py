@@ -20,6 +20,7 @@ from governance.cases.concerns import concerns_of
 from governance.organisation.management import Deadlines
 from governance.people.acts import SERVICE, Act, Before, Named, Refused, Rule, apart
 from governance.people.due import Due
+from governance.people.roles import DECIDES, LEAD, TAKES_PART
 from governance.record import ledger
 from governance.record.ledger import Event
 from governance.shapes import Sha256, Strict, Text
@@ -28,8 +29,6 @@ from governance.standard.regimes import terms
 DECLARED, STARTED, DRAFTED = "incident.declared", "incident.clocks_started", "incident.notice_drafted"
 NOTIFIED, EXEMPTED, CLOSED = "incident.notified", "incident.clock_exempted", "incident.closed"
 AUTOMATIC = frozenset({STARTED})
-DECLARES = frozenset({"governance_lead", "system_owner", "ml_reviewer", "engineer"})
-LEAD, DECIDES = frozenset({"governance_lead"}), frozenset({"governance_lead", "system_owner"})
 LATE_REQUIREMENT = "A.8.4"
 
 
@@ -341,10 +340,10 @@ def _act(verb: str, kind: str, roles: frozenset[str], says: type[Strict], rule: 
 
 
 # Made by `aims notice`, which writes the draft.
-DRAFT = _act("draft-notice", DRAFTED, DECLARES, Drafting, _may_draft, "Draft a notice; nothing is sent.")
+DRAFT = _act("draft-notice", DRAFTED, TAKES_PART, Drafting, _may_draft, "Draft a notice; nothing is sent.")
 ACTS = (
     Act(
-        "declare-incident", DECLARED, "system", DECLARES, Declaration, _may_declare,
+        "declare-incident", DECLARED, "system", TAKES_PART, Declaration, _may_declare,
         "Declare an incident; its clocks start when somebody became aware.", _system, then=_start,
     ),
     _act(

@@ -16,9 +16,9 @@ from pydantic import Field, StringConstraints
 
 from governance.organisation.laid_down import SHAPES, Organisation
 from governance.organisation.management import Deadlines
-from governance.people.accounts import PEOPLE
 from governance.people.acts import SERVICE, Act, Before, Named, Refused, apart
 from governance.people.due import Due
+from governance.people.roles import DECIDES, LEAD, PEOPLE
 from governance.record import ledger
 from governance.record.ledger import Event
 from governance.shapes import Strict, Text
@@ -221,7 +221,7 @@ ACTS = (
         "approve-document",
         APPROVED,
         "document",
-        frozenset({"governance_lead", "system_owner"}),
+        DECIDES,
         Agreement,
         _may_approve,
         "Approve a document of the organisation, as it stands: policy, risks, objectives, applicability, ...",
@@ -245,7 +245,7 @@ ACTS = (
         "accept-risk",
         ACCEPTED,
         "risk",
-        frozenset({"governance_lead", "system_owner"}),
+        DECIDES,
         Agreement,
         _may_accept,
         "Accept what is left of a risk that your team answers for.",
@@ -257,7 +257,7 @@ ACTS = (
         "record-competence",
         COMPETENT,
         "account",
-        frozenset({"governance_lead"}),
+        LEAD,
         CompetenceRecord,
         _may_record_competence,
         "Record that an account's holder can do what a role takes.",

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from governance.organisation.management import Titled
-from governance.people.accounts import PEOPLE, Role
+from governance.people.roles import PEOPLE, Role
 from governance.shapes import Identifier, Strict, Text
 
 

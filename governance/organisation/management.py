@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from governance.people.accounts import Role
+from governance.people.roles import Role
 from governance.shapes import AccountId, Identifier, Strict, Text
 
 Days = Annotated[int, Field(ge=1, le=3660)]

@@ -19,6 +19,8 @@ from governance.organisation.management import Deadlines
 from governance.oversight.sampling import Population, drawn, population_digest, population_of, seed_of, within
 from governance.people.acts import SERVICE, Act, Before, Named, Refused, Rule, apart
 from governance.people.due import Due, months_later
+from governance.people.roles import AUDITOR, LEAD
+from governance.people.said import Reason
 from governance.record import ledger
 from governance.record.ledger import Event
 from governance.shapes import AccountId, Strict, Text
@@ -30,7 +32,6 @@ FOUND, CONCLUDED = "audit.finding_recorded", "audit.concluded"
 # What the record itself makes of a draw.
 AUTOMATIC = frozenset({FIXED})
 
-LEAD, AUDITOR = frozenset({"governance_lead"}), frozenset({"auditor"})
 Grade = Literal["conformity", "observation", "minor", "major"]
 
 
@@ -49,12 +50,6 @@ class Auditor(Strict):
     """Another auditor, beside those who were appointed before: where one had a hand in what was drawn."""
 
     auditor: Annotated[AccountId, Field(description="Account of the auditor.")]
-    reason: Annotated[Text, Field(description="Why.")]
-
-
-class Reason(Strict):
-    """Why."""
-
     reason: Annotated[Text, Field(description="Why.")]
 
 

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from governance.organisation.management import Deadlines
-from governance.people.accounts import PEOPLE
 from governance.people.acts import SERVICE, Act, Before, Named, Refused, apart
 from governance.people.due import Due, months_later
+from governance.people.roles import LEAD, PEOPLE
 from governance.record import ledger
 from governance.record.canonical import digest
 from governance.record.ledger import Event
@@ -26,7 +26,6 @@ from governance.shapes import AccountId, Strict, Text
 OPENED, PACKED, CLOSED = "review.opened", "review.pack_fixed", "review.closed"
 DECIDED, POSTPONED, COMPLETED = "review.decision_recorded", "review.decision_postponed", "review.decision_completed"
 AUTOMATIC = frozenset({PACKED})
-LEAD = frozenset({"governance_lead"})
 SUBJECT = "organisation/review"
 
 

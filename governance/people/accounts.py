@@ -12,20 +12,19 @@ import hmac
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
 from governance.faults import UsageFault
+from governance.people.roles import Role
 from governance.record.ledger import Event
 from governance.shapes import AccountId, Strict, Team
 
-Role = Literal["engineer", "ml_reviewer", "system_owner", "governance_lead", "auditor", "service"]
 # Whoever holds the folder `AIMS_HOME`: opens the first account, and may do nothing else.
 CUSTODIAN = "custodian"
 # A token lives no longer: who has left is forgotten by themselves at the latest then.
 TOKEN_DAYS_AT_MOST = 366
-PEOPLE = frozenset({"engineer", "ml_reviewer", "system_owner", "governance_lead", "auditor"})
 
 OPENED, CHANGED, CLOSED = "account.opened", "account.changed", "account.closed"
 ISSUED, REVOKED = "token.issued", "token.revoked"

@@ -21,11 +21,11 @@ from governance.people.accounts import (
 )
 from governance.people.acts import Act, Before, Named, Refused
 from governance.people.exceptions import DAYS_AT_MOST, GRANTED, REQUESTED, WITHDRAWN, Exemption
+from governance.people.roles import LEAD, PEOPLE
+from governance.people.said import Statement
 from governance.record.ledger import Event
 from governance.shapes import AccountId, Strict, Text
 
-LEAD = frozenset({"governance_lead"})
-PEOPLE = frozenset({"engineer", "ml_reviewer", "system_owner", "governance_lead", "auditor"})
 Duty = Literal[
     "author_approver", "requester_approver", "implementer_verifier", "answerable_rejecter", "auditor_audited"
 ]
@@ -39,12 +39,6 @@ class Request(Strict):
     until: Annotated[dt.date, Field(description=f"Its last day, at most {DAYS_AT_MOST} days from now.")]
     reason: Annotated[Text, Field(description="Why nobody else can do it.")]
     instead: Annotated[Text, Field(description="What makes up for it: a second look later, a sample, an outsider.")]
-
-
-class Statement(Strict):
-    """What somebody says who agrees."""
-
-    statement: Annotated[Text, Field(description="What you looked at, and why you agree.")]
 
 
 def _account(_before: Before, name: str) -> Named:

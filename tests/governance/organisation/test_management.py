@@ -10,7 +10,7 @@ import pytest
 from governance.faults import DeclarationFaults, UsageFault
 from governance.organisation.laid_down import load_organisation, organisation_folder
 
-SHIPPED = Path(__file__).parents[2] / "data" / "organisation"
+SHIPPED = Path(__file__).parents[3] / "data" / "organisation"
 STEPS = ("triage_days", "contain_days", "cause_days", "plan_days", "implement_days", "verify_days")
 
 

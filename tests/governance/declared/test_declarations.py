@@ -18,7 +18,7 @@ from governance.declared.system import Kind, Sources, values_of
 from governance.faults import DeclarationFaults, Fault
 from tests.governance.conftest import Declared, declare
 
-SHIPPED = Path(__file__).parents[2] / "data" / "systems"
+SHIPPED = Path(__file__).parents[3] / "data" / "systems"
 SYSTEM, CONTRACT, ASSESSMENT, MODEL = "system.yaml", "contract.yaml", "impact_assessment.yaml", "model.yaml"
 FILES = (SYSTEM, CONTRACT, ASSESSMENT, MODEL, "approval.yaml")
 

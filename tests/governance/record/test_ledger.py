@@ -23,7 +23,7 @@ from governance.records import Outcome
 from governance.register import Register
 from tests.governance.conftest import NOON, look
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 Open = Callable[[Path], Register]
 
 

@@ -25,7 +25,7 @@ from governance.processes import ACTS, BY_VERB
 from governance.record import ledger
 from governance.register import Register
 
-DATA = Path(__file__).parents[2] / "data" / "organisation"
+DATA = Path(__file__).parents[3] / "data" / "organisation"
 START = dt.datetime(2026, 12, 1, 12, tzinfo=dt.UTC)
 OPEN = next(act for act in ACTS if act.kind == OPENED)
 

@@ -109,7 +109,7 @@ def test_a_criterion_with_an_unknown_control_is_a_fault_with_its_line(declared: 
 
 
 def test_the_program_and_its_pages_name_no_control_that_does_not_exist():
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     pages = [*root.glob("docs/**/*.md"), root / "README.md", *root.glob("data/**/*.yaml")]
     code = [
         path

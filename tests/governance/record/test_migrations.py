@@ -26,7 +26,7 @@ from governance.records import Outcome
 from governance.register import Register
 from tests.governance.conftest import NOON, Owner, look
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OLD = Path(__file__).with_name("register_before_numbers.sql")
 HEAD = (5, "917922f33f15aa50562aaca0ade531e3c013ae6093368b652cff2683b57c1b12")
 Place = Path | sa.URL

@@ -26,7 +26,7 @@ from governance.records import Outcome
 from governance.register import Register
 from tests.governance.conftest import NOON, Owner, look
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TABLES = ("event", "measurement", "verdict", "part")
 Place = Path | sa.URL
 

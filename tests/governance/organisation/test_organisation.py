@@ -21,7 +21,7 @@ from governance.organisation.laid_down import (
 from governance.standard.controls import controls
 from tests.governance.conftest import declare
 
-DATA = Path(__file__).parents[2] / "data"
+DATA = Path(__file__).parents[3] / "data"
 SYSTEMS = load_all(DATA / "systems")
 
 
