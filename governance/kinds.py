@@ -8,7 +8,6 @@ from governance.processes import AUTOMATIC, RECORDED
 PIPELINE = frozenset(
     {
         "alert.sent",
-        "assessment.approved",
         "batch.absent",
         "batch.checked",
         "batch.held",

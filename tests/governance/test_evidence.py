@@ -54,7 +54,7 @@ def test_every_kind_that_the_pipeline_is_said_to_append_stands_in_its_code():
     code = "".join(
         path.read_text(encoding="utf-8")
         for folder in ("governance", "assets", "pipelines")
-        for path in (ROOT / folder).glob("*.py")
+        for path in (ROOT / folder).rglob("*.py")
         if path.name != "kinds.py"
     )
     assert all(f'"{kind}"' in code for kind in PIPELINE)
@@ -65,7 +65,7 @@ def test_every_kind_that_stands_in_the_code_of_an_append_is_on_the_list():
     found = {
         kind
         for folder in ("governance", "assets", "pipelines")
-        for path in (ROOT / folder).glob("*.py")
+        for path in (ROOT / folder).rglob("*.py")
         for kind in appended.findall(path.read_text(encoding="utf-8"))
     }
     assert {"batch.judged", "batch.landed", "model.trained", "run.failed"} <= found <= KINDS

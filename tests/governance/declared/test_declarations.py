@@ -455,7 +455,7 @@ def test_a_reference_may_touch_the_batches(declared: Declared, reference: str):
 def test_a_metric_without_bounds_cannot_be_judged_by_a_bound(declared: Declared, monkeypatch: pytest.MonkeyPatch):
     boundless = Metric("boundless", "rows", has_bounds=False)
     for module in ("assessment", "criterion_faults"):
-        monkeypatch.setattr(f"governance.{module}.METRICS", {**METRICS, "boundless": boundless})
+        monkeypatch.setattr(f"governance.declared.{module}.METRICS", {**METRICS, "boundless": boundless})
     declared.edit(ASSESSMENT, "metric: psi\n    columns: [income]", "metric: boundless")
     (fault,) = faults_of(declared)
     assert "'boundless' is measured without bounds and could never breach: say `evidence: point`." in fault.what
