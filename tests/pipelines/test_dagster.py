@@ -170,8 +170,9 @@ def test_the_watchdog_enters_absent_batches_once_and_tells_of_them(
     sensor = watchdog_sensor(load_all(made.systems).sound)
     with dg.build_sensor_context(definitions=dg.Definitions(assets=[])) as context:
         first, second = sensor(context), sensor(context)
-    assert first.skip_message == "5 newly absent, 5 alerts sent"
-    assert second.skip_message == "0 newly absent, 0 alerts sent"
+    nothing = "0 facts, 0 observations and 0 reminders new"
+    assert first.skip_message == f"5 newly absent, {nothing}, 5 alerts sent"
+    assert second.skip_message == f"0 newly absent, {nothing}, 0 alerts sent"
     assert "absent: loans/2024-03-01" in caplog.text
 
 
