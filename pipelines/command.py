@@ -423,7 +423,7 @@ def _summary(found: Declarations, place: Home) -> None:
         )
     _tell_faults(found)
     click.echo("")
-    click.echo("Next: aims nonconformities · aims verdicts --batch 2014Q2 · aims ledger verify · aims up")
+    click.echo("Next: aims due · aims nonconformities · aims verdicts --batch 2014Q2 · aims ledger verify · aims up")
     click.echo(f"Pages: {place.reports}")
 
 

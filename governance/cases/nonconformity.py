@@ -245,9 +245,10 @@ def cases_of(events: Iterable[Event]) -> list[Nonconformity]:
     for event in events:
         if event.kind == SUSPECTED:
             cases[event.seq] = _opened(event)
-        else:
+        elif event.body["case"] in cases:
             case = cases[event.body["case"]]
             cases[case.opened_seq] = _extended(case, event)
+        # An event about a case that there is not was written past the door: `acts_faults` names it.
     return list(cases.values())
 
 

@@ -1,0 +1,96 @@
+"""What a person reads of cases at a terminal: the story of one, what is due, and what the pass over them says."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import pytest
+
+from governance.cases.corrective_action import step_due
+from governance.organisation.laid_down import declared_deadlines
+from governance.people.acts import SERVICE, perform
+from governance.processes import BY_VERB
+from governance.record import ledger
+from governance.register import Register
+from tests.conftest import Made
+
+APRIL = "2024-04-01"
+
+
+@pytest.fixture
+def moved(made: Made) -> Made:
+    """One suspicion: incomes move in April."""
+    made.send_all()
+    made.send(APRIL, shift=2.0)
+    made.aims("run", "loans", check=1)
+    return made
+
+
+def register_of(made: Made) -> Register:
+    return Register(made.home / "register.db")
+
+
+def case_of(made: Made) -> str:
+    return next(case.id for case in register_of(made).nonconformities() if case.criterion == "income_is_stable")
+
+
+def confirm(made: Made) -> None:
+    now = dt.datetime.now(dt.UTC)
+    with ledger.writing(register_of(made).engine) as connection:
+        said = {"roles": ("ml_reviewer",), "demonstration": True}
+        perform(connection, BY_VERB["open-account"], "mia", said, account=SERVICE, at=now)
+        perform(connection, BY_VERB["confirm"], case_of(made), {"reason": "incomes moved"}, account="mia", at=now)
+
+
+def test_the_story_of_a_case_tells_each_step_and_what_is_next(moved: Made) -> None:
+    name = case_of(moved)
+    confirm(moved)
+    moved.aims("follow")
+    said = moved.aims("case", name).stdout
+    assert said.splitlines()[0] == f"{name}  loans  income_is_stable  [income]"
+    assert "suspected  by service:aims" in said and "confirmed  by mia" in said
+    assert "reason: incomes moved" in said and "cause: income moved: jensen_shannon" in said
+    assert "extent: loans: 1 breaches of" in said
+    (case,) = [case for case in register_of(moved).nonconformities() if case.id == name]
+    assert f"next, by {step_due(case, declared_deadlines())}: contain it" in said
+
+
+def test_the_story_as_rows_is_every_event_of_the_case_and_no_other(moved: Made) -> None:
+    rows = [json.loads(line) for line in moved.aims("case", case_of(moved), "--json").stdout.splitlines()]
+    assert [row["kind"] for row in rows] == ["nonconformity.suspected"]
+    assert {row["subject"] for row in rows} == {"loans/income_is_stable/income"}
+
+
+def test_an_unknown_case_is_told_in_one_line(moved: Made) -> None:
+    assert moved.aims("case", "NC-9999", check=2).stderr == (
+        "aims: There is no case 'NC-9999'. See `aims nonconformities`.\n"
+    )
+
+
+def test_what_is_due_comes_by_its_day_with_the_days_that_are_left(moved: Made) -> None:
+    rows = [json.loads(line) for line in moved.aims("due", "--json").stdout.splitlines()]
+    assert [row["due"] for row in rows] == sorted(row["due"] for row in rows)
+    triage = next(row for row in rows if row["id"].startswith(f"{case_of(moved)}/suspected"))
+    # The criterion's severity is major, for which the shipped organisation gives ten days.
+    assert triage["days"] == 10 and triage["owner"] == "team:loans"
+
+
+def test_a_home_in_which_nothing_ran_has_nothing_due_and_nothing_to_follow(made: Made) -> None:
+    assert made.aims("due").stdout == "Nothing is due.\n"
+    assert "Nothing has run yet" in made.aims("follow", check=2).stderr
+
+
+def test_following_twice_adds_nothing(moved: Made) -> None:
+    confirm(moved)
+    assert "2 facts attached" in moved.aims("follow").stdout
+    assert moved.aims("follow").stdout.startswith("new: 0 facts attached, 0 observations, 0 reminders")
+
+
+def test_an_event_about_no_case_breaks_no_listing_and_is_found_by_verify(moved: Made) -> None:
+    body = {"case": 99_999, "reason": "because so", "owner": None, "severity": None, "token": None}
+    with ledger.writing(register_of(moved).engine) as connection:
+        subject, now = "loans/income_is_stable/income", dt.datetime.now(dt.UTC)
+        ledger.append(connection, "nonconformity.confirmed", subject, body, actor="mallory", at=now)
+    assert case_of(moved) in moved.aims("nonconformities").stdout
+    assert "mallory is unknown" in moved.aims("ledger", "verify", check=1).stdout
