@@ -6,11 +6,12 @@ import datetime as dt
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from assets.home import home
+from governance.cases.concerns import Category
 from governance.faults import UsageFault
 from pipelines.acting import JSON, TOKEN, held_token, tell
 
@@ -128,7 +129,7 @@ def concern() -> None:
 
 @concern.command()
 @click.argument("system")
-@click.option("--category", required=True, help="What it is about; see docs/processes/concerns-and-incidents.md.")
+@click.option("--category", required=True, type=click.Choice(get_args(Category)), help="What it is about.")
 @click.option("--outside", is_flag=True, help="It came from outside of the organisation.")
 @click.option("--withheld", is_flag=True, help="Whose it is stays unsaid: for intake accounts, and from outside.")
 @click.option(
