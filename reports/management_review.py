@@ -58,7 +58,7 @@ def markdown(pack: Mapping[str, Any], review: Mapping[str, Any] | None, decided:
 
 def page(pack: Mapping[str, Any], review: Mapping[str, Any] | None, decided: Sequence[Mapping[str, Any]]) -> str:
     """The same as a page."""
-    head = _head(pack, review)
+    head = [line.replace("`", "") for line in _head(pack, review)]
     return template("management_review.html").render(head=head, sections=(*sections(pack), *_outcome(review, decided)))
 
 
