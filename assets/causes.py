@@ -25,7 +25,7 @@ INPUTS = {
     "model": "the candidate model",
 }
 CAUSES = {"mix": "other people", "rate": "something else has become of people who are alike"}
-CHANGES = ("model.trained", "model.released", "assessment.approved", "reference.frozen", "reference.accepted")
+CHANGES = ("model.trained", "release.granted", "assessment.approved", "reference.frozen", "reference.accepted")
 
 
 def candidates(case: Nonconformity, site: Site) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from assets.comparisons import chosen_for, earlier_of, inputs_of, restated_by
 from assets.contrasts import contrasts_for
 from assets.demonstrating import enter_demonstration, wants_demonstration
 from assets.engines import table_of
+from assets.environment import note_environment
 from assets.home import Site
 from assets.lake import keep_text
 from assets.landing import Landing, NotArrived, Part, batch_part, landed, usable
@@ -95,6 +96,7 @@ def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, A
         also=label_age(declaration, batch, landing, outcomes),
     )
     site.register.keep(judgement, at=site.at, look_back_days=look_back_days())
+    note_environment(site)
     event = site.register.last("batch.judged", subject)
     assert event is not None
     return event.body

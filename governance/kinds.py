@@ -13,6 +13,7 @@ PIPELINE = frozenset(
         "batch.held",
         "batch.judged",
         "batch.landed",
+        "environment.found",
         "ledger.anchored",
         "ledger.checkpointed",
         "ledger.named",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from assets.causes import candidates
 from assets.extent import shares
 from assets.following import follow
 from assets.home import site
@@ -120,6 +121,21 @@ def test_a_change_of_the_declaration_between_good_and_bad_is_a_candidate(made: M
     story.confirm()
     changed = {fact["about"] for fact in story.facts("cause") if fact["kind"] == "changed"}
     assert "system" in changed
+
+
+def test_a_model_released_between_good_and_bad_is_a_candidate(made: Made) -> None:
+    for batch in BATCHES[:3]:
+        made.send(batch)
+    made.aims("run", "loans", *BATCHES[:3])
+    register = site().register
+    for kind in ("release.granted", "release.refused"):
+        # As a release leaves it; what it says of the model is of no concern here.
+        register.record(kind, "loans/candidate", {"model": "ab" * 32}, at=AT)
+    made.send(APRIL, shift=2.0)
+    made.aims("run", "loans", APRIL, check=1)
+    case = next(case for case in register.nonconformities("loans") if case.criterion == "income_is_stable")
+    found = [fact["about"] for fact in candidates(case, site()) if fact["kind"] == "event"]
+    assert found == ["release.granted"]
 
 
 def test_the_extent_names_batches_and_systems_that_share_and_those_that_do_not(story: Story) -> None:
