@@ -165,7 +165,10 @@ def check_organisation(systems: Declarations) -> dict[str, tuple[Fault, ...]]:
 
     folder = declared_folder()
     if folder is None:
-        click.echo("organisation: not declared; name the folder of its documents with AIMS_ORGANISATION")
+        click.echo(
+            "organisation: not declared, so that deadlines are the demonstration's; name the folder of its documents "
+            "with AIMS_ORGANISATION"
+        )
         return {}
     try:
         laid = load_organisation(folder, systems)
