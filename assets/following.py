@@ -21,6 +21,7 @@ from governance.cases import nonconformity
 from governance.cases.incidents import find_late
 from governance.cases.nonconformity import FACTS, Nonconformity
 from governance.declared.declarations import Declaration
+from governance.faults import DeclarationFaults, Fault
 from governance.organisation.laid_down import declared_deadlines
 from governance.organisation.management import Deadlines
 from governance.people.acts import SERVICE, Before
@@ -32,34 +33,40 @@ FACTS_FOR = frozenset({"confirmed", "contained", "ineffective", "cause_found", "
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """How many facts, observations, reminders, and questions about an assessment were new."""
+    """How many facts, observations, reminders, and questions about an assessment were new.
+
+    `faults` are those of the document that sets the deadlines: with any, nothing was looked at for being due.
+    """
 
     facts: int
     observations: int
     reminders: int
     reassessments: int = 0
+    faults: tuple[Fault, ...] = ()
 
 
 def follow(declarations: Mapping[str, Declaration], site: Site) -> Followed:
-    """One pass over all assessments and cases.
-
-    Raises
-    ------
-    DeclarationFaults
-        The organisation's documents, which set the deadlines, have faults.
-    """
-    deadlines = declared_deadlines()
+    """One pass over all assessments and cases."""
+    faults: tuple[Fault, ...] = ()
+    deadlines = None
+    try:
+        deadlines = declared_deadlines()
+    except DeclarationFaults as error:
+        # No day can be said, and that keeps no fact from being attached.
+        faults = error.faults
     asked = sum(_look_after(declaration, deadlines, site) for declaration in declarations.values())
     cases = [case for case in site.register.nonconformities() if case.is_open]
     facts = sum(_attach(case, declarations, site) for case in cases)
     observations = sum(observe(case, site) for case in cases)
-    return Followed(facts, observations, _remind(site, deadlines), asked)
+    reminded = _remind(site, deadlines) if deadlines else 0
+    return Followed(facts, observations, reminded, asked, faults)
 
 
-def _look_after(declaration: Declaration, deadlines: Deadlines, site: Site) -> int:
+def _look_after(declaration: Declaration, deadlines: Deadlines | None, site: Site) -> int:
     """What asks for a new look at the assessment, what was not answered in time, and what approvers wait for."""
     new = note_changes(declaration, site)
-    suspect_overdue(declaration.id, deadlines, site)
+    if deadlines:
+        suspect_overdue(declaration.id, deadlines, site)
     replay_pending(declaration, site)
     return new
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from assets.agreed import agreed
 from assets.home import Site
 from governance.declared.declarations import Declaration
+from governance.faults import Fault
 from governance.people.acts import SERVICE
 from governance.record.ledger import Event
 from governance.records import Outcome
@@ -40,6 +41,12 @@ def deliver(declarations: dict[str, Declaration], site: Site) -> int:
         LOG.warning("%s → %s", finding.words, to)
         site.register.record(SENT, finding.subject, {"to": to, "by": SERVICE, "channel": "log"}, at=site.at)
     return len(findings)
+
+
+def tell_faults(faults: tuple[Fault, ...]) -> None:
+    """Says that nobody was reminded of anything, and why; each time, until it is mended."""
+    if faults:
+        LOG.warning("nobody is reminded of what is due: %s (%d faults, see `aims check`)", faults[0], len(faults))
 
 
 def _named(declaration: Declaration) -> Iterator[str]:

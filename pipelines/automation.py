@@ -22,7 +22,7 @@ from governance.declared import periods
 from governance.declared.declarations import Declaration
 from governance.declared.system import TableSource
 from governance.faults import UsageFault
-from pipelines.alerts import deliver
+from pipelines.alerts import deliver, tell_faults
 from pipelines.organisation_command import keep_documents
 
 # The implicit job over all assets: the only one that may mix systems of different cadences.
@@ -76,8 +76,12 @@ def watchdog_sensor(systems: Systems) -> dg.SensorDefinition:
         place = site(run="sensor:watchdog")
         keep_documents(place.register, place.at)
         absent = sum(record_absences(d, place.register, place.at) for d in systems.values())
-        new = follow(systems, place)
-        told = deliver(dict(systems), place)
+        try:
+            new = follow(systems, place)
+            tell_faults(new.faults)
+        finally:
+            # What was found is told, whatever became of the rest.
+            told = deliver(dict(systems), place)
         return dg.SkipReason(
             f"{absent} newly absent, {new.facts} facts, {new.observations} observations and {new.reminders} reminders "
             f"new, {told} alerts sent"

@@ -70,16 +70,23 @@ def follow() -> None:
 
     if not home().exists:
         raise UsageFault(f"Nothing has run yet in {home().root}. Start with `aims demo`.")
-    new = _declared(lambda: follow_all(load_all(systems_folder()).sound, site(run="aims")))
+    new = follow_all(load_all(systems_folder()).sound, site(run="aims"))
     click.echo(f"new: {new.facts} facts attached, {new.observations} observations, {new.reminders} reminders")
+    if new.faults:
+        raise UsageFault(f"Nobody was reminded: management.yaml has {len(new.faults)} faults. See `aims check`.")
 
 
 def next_due(found: Nonconformity) -> str | None:
-    """The last day of the step that an open case waits for, as a date; None where nothing is left to do."""
+    """The last day of the step that an open case waits for; None where nothing is left to do, or no day can be read."""
     from governance.cases.corrective_action import step_due
     from governance.organisation.laid_down import declared_deadlines
 
-    return _declared(lambda: step_due(found, declared_deadlines())).isoformat() if found.is_open else None
+    if not found.is_open:
+        return None
+    try:
+        return step_due(found, declared_deadlines()).isoformat()
+    except DeclarationFaults:
+        return None  # `aims check` and `aims due` say why; the case is shown all the same
 
 
 def _declared(ask: Any) -> Any:
@@ -101,7 +108,11 @@ def _the_case(events: list[Event], name: str) -> Nonconformity:
 def _next_step(found: Nonconformity) -> str:
     from governance.cases.corrective_action import step_in_words
 
-    return f"next, by {next_due(found)}: {step_in_words(found)}" if found.is_open else "nothing is left to do"
+    return (
+        f"next, by {next_due(found) or 'an unknown day'}: {step_in_words(found)}"
+        if found.is_open
+        else "nothing is left to do"
+    )
 
 
 def _as_row(event: Event) -> dict[str, Any]:

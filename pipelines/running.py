@@ -176,10 +176,13 @@ def run_all(runner: Runner, batches: Sequence[str], say: Progress) -> list[str]:
 
 
 def alert(declarations: dict[str, Declaration], run: str) -> int:
-    """Follows every open case and tells what has not been told; returns how many were told."""
+    """Follows every open case and tells what has not been told, whatever became of the former; how many were told."""
     from assets.following import follow
-    from pipelines.alerts import deliver
+    from pipelines.alerts import deliver, tell_faults
 
     now = site(run=run)
-    follow(declarations, now)
-    return deliver(declarations, now)
+    try:
+        tell_faults(follow(declarations, now).faults)
+    finally:
+        told = deliver(declarations, now)
+    return told

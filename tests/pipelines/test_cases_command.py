@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +96,44 @@ def test_an_event_about_no_case_breaks_no_listing_and_is_found_by_verify(moved: 
         ledger.append(connection, "nonconformity.confirmed", subject, body, actor="mallory", at=now)
     assert case_of(moved) in moved.aims("nonconformities").stdout
     assert "mallory is unknown" in moved.aims("ledger", "verify", check=1).stdout
+
+
+@pytest.fixture
+def broken_deadlines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped organisation, with one deadline that is no number of days."""
+    folder = tmp_path / "organisation"
+    shutil.copytree(Path(__file__).resolve().parents[2] / "data" / "organisation", folder)
+    text = (folder / "management.yaml").read_text("utf-8")
+    (folder / "management.yaml").write_text(text.replace("look_back_days: 730", "look_back_days: soon"), "utf-8")
+    monkeypatch.setenv("AIMS_ORGANISATION", str(folder))
+
+
+@pytest.mark.usefixtures("broken_deadlines")
+def test_deadlines_that_cannot_be_read_silence_no_alert_and_are_told(made: Made) -> None:
+    made.send_all()
+    made.send(APRIL, shift=2.0)
+    said = made.aims("run", "loans", check=1).stderr
+    assert "suspected nonconformity" in said and "nobody is reminded of what is due" in said
+    assert register_of(made).events("alert.sent")
+    confirm(made)
+    done = made.aims("follow", check=2)
+    assert "2 facts attached" in done.stdout
+    assert done.stderr == "aims: Nobody was reminded: management.yaml has 1 faults. See `aims check`.\n"
+    assert "The organisation's documents have 1 faults" in made.aims("due", check=2).stderr
+    # A case is shown all the same.
+    row = next(json.loads(line) for line in made.aims("nonconformities", "--json").stdout.splitlines())
+    assert row["state"] == "confirmed" and row["due"] is None
+    assert "next, by an unknown day: contain it" in made.aims("case", row["id"]).stdout
+
+
+def test_what_was_found_is_told_although_following_broke(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: the pass over the cases breaks half way."""
+
+    def breaks(*_: object) -> None:
+        raise LookupError("planted")
+
+    monkeypatch.setattr("assets.following.note_changes", breaks)
+    made.send_all()
+    made.send(APRIL, shift=2.0)
+    assert isinstance(made.aims("run", "loans", check=1).exception, LookupError)
+    assert [e.subject for e in register_of(made).events("alert.sent") if e.subject.startswith("event/")]
