@@ -176,13 +176,12 @@ def run_all(runner: Runner, batches: Sequence[str], say: Progress) -> list[str]:
 
 
 def alert(declarations: dict[str, Declaration], run: str) -> int:
-    """Follows every open case and tells what has not been told, whatever became of the former; how many were told."""
+    """Tells what has not been told, follows every open case, and tells what that found; returns how many were told."""
     from assets.following import follow
     from pipelines.alerts import deliver, tell_faults
 
     now = site(run=run)
-    try:
-        tell_faults(follow(declarations, now).faults)
-    finally:
-        told = deliver(declarations, now)
-    return told
+    # Told first: should following break, nobody is left without what a batch has shown.
+    told = deliver(declarations, now)
+    tell_faults(follow(declarations, now).faults)
+    return told + deliver(declarations, now)

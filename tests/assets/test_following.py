@@ -31,6 +31,8 @@ from tests.conftest import BATCHES, PROVENANCE, Made, system_yaml
 MARCH, APRIL, MAY = BATCHES[2:]
 AT = dt.datetime.now(dt.UTC)
 PEOPLE = {"lena": "governance_lead", "oda": "system_owner", "mia": "ml_reviewer", "eve": "engineer"}
+# What a release says of its model, as far as anything here reads it.
+RELEASE = {"model": "ab" * 32, "trained": 1, "reason": "the first one", "statement": "gates were read"}
 DUE = (AT.date() + dt.timedelta(days=30)).isoformat()
 
 
@@ -128,11 +130,11 @@ def test_a_model_released_between_good_and_bad_is_a_candidate(made: Made) -> Non
         made.send(batch)
     made.aims("run", "loans", *BATCHES[:3])
     register = site().register
+    asked = register.record("release.requested", "loans/candidate", RELEASE, at=AT)
     for kind in ("release.granted", "release.refused"):
-        # As a release leaves it; what it says of the model is of no concern here.
-        register.record(kind, "loans/candidate", {"model": "ab" * 32}, at=AT)
+        register.record(kind, "loans/candidate", {**RELEASE, "request": asked.seq, "gates": []}, at=AT)
     made.send(APRIL, shift=2.0)
-    made.aims("run", "loans", APRIL, check=1)
+    assert isinstance(made.aims("run", "loans", APRIL, check=1).exception, SystemExit), "nothing broke"
     case = next(case for case in register.nonconformities("loans") if case.criterion == "income_is_stable")
     found = [fact["about"] for fact in candidates(case, site()) if fact["kind"] == "event"]
     assert found == ["release.granted"]
