@@ -84,10 +84,12 @@ def _different(case: Nonconformity, batch: str, look: Event, site: Site) -> Iter
     for key, words in INPUTS.items():
         if look.body["inputs"].get(key) != other.body["inputs"].get(key):
             yield {"kind": "changed", "about": key, "words": f"{words} is not the one that {name} was judged with"}
-    for event in site.register.events(None, f"{case.system}"):
-        if event.kind in CHANGES and other.seq < event.seq < look.seq:
-            words = f"{event.kind} between {name} and {batch} (event {event.seq})"
-            yield {"kind": "event", "about": event.kind, "words": words}
+    for kind in CHANGES:
+        for event in site.register.events(kind, case.system):
+            # Another system's id may begin like this one's.
+            if event.subject.split("/")[0] == case.system and other.seq < event.seq < look.seq:
+                words = f"{kind} between {name} and {batch} (event {event.seq})"
+                yield {"kind": "event", "about": kind, "words": words}
 
 
 def _last_conforming(case: Nonconformity, batch: str, site: Site) -> tuple[str, Event] | None:

@@ -6,6 +6,7 @@ Stored measurements are held against the criterion as it was when the case was f
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,7 +16,7 @@ from assets.rejudging import labels_of
 from governance.cases.nonconformity import Nonconformity
 from governance.declared.assessment import Criterion
 from governance.declared.declarations import Declaration
-from governance.declared.system import FileSource, PackageSource, Part, Role, System, TableSource
+from governance.declared.system import FileSource, PackageSource, Part, Role, TableSource
 from governance.records import Measurement, Outcome
 from monitors.judge import judge
 
@@ -34,7 +35,7 @@ def sweep(case: Nonconformity, declarations: Mapping[str, Declaration], site: Si
     for name, declaration in declarations.items():
         if name == case.system or own is None:
             continue
-        shared = list(shares(own.system, declaration.system, _model(own), _model(declaration)))
+        shared = list(shares(own, declaration))
         if shared:
             found.append(_line(name, shared, asked, case.segment, site))
         else:
@@ -42,31 +43,31 @@ def sweep(case: Nonconformity, declarations: Mapping[str, Declaration], site: Si
     return found
 
 
-def shares(one: System, other: System, model: str | None = None, its: str | None = None) -> Iterator[str]:
+def shares(one: Declaration, other: Declaration) -> Iterator[str]:
     """What two systems have in common, in words: sources, a model, columns that they take or compare people by."""
-    common = set(_addresses(one)) & set(_addresses(other))
-    yield from (f"data: {address}" for address in sorted(common))
-    if model and model == its:
-        yield f"model: {model}"
+    mine, its = _sources(one), _sources(other)
+    yield from sorted({f"data: {mine[address]}" for address in mine.keys() & its.keys()})
+    if one.model and other.model and one.model.name == other.model.name:
+        yield f"model: {one.model.name}"
     for role in ROLES:
-        columns = set(one.having(role)) & set(other.having(role))
+        columns = set(one.system.having(role)) & set(other.system.having(role))
         yield from (f"{role}: {column}" for column in sorted(columns))
 
 
-def _model(declaration: Declaration) -> str | None:
-    return declaration.model.name if declaration.model else None
-
-
-def _addresses(system: System) -> Iterator[str]:
+def _sources(declaration: Declaration) -> dict[tuple[str, str], str]:
+    """Where data come from → what the record says of it: no folder, and no address of a database."""
+    found: dict[tuple[str, str], str] = {}
     for part in PARTS:
-        source = system.source(part)
+        source = declaration.system.source(part)
         if isinstance(source, PackageSource):
-            yield f"{source.package} {source.member}"
+            found[source.package, source.member] = f"{source.package} {source.member}"
         elif isinstance(source, FileSource):
-            yield source.path
+            # A relative path starts at its own system's folder: the same words are not the same file.
+            path = source.path if "://" in source.path else os.path.normpath(declaration.folder / source.path)
+            found["file", path] = source.path.rsplit("/", 1)[-1]
         elif isinstance(source, TableSource):
-            # Without the address of the database, which is nobody's business here.
-            yield f"table {source.table}"
+            found[source.url, source.table] = f"table {source.table}"
+    return found
 
 
 def _line(name: str, shared: list[str], asked: Criterion, segment: str, site: Site) -> dict[str, Any]:

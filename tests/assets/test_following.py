@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from governance import reminders
 from governance.cases import nonconformity
 from governance.cases.effectiveness import evidence_of
 from governance.cases.nonconformity import Nonconformity
-from governance.declared.declarations import load_all
+from governance.declared.declarations import Declaration, load, load_all
 from governance.declared.system import System
 from governance.organisation.laid_down import declared_deadlines
 from governance.organisation.management import Deadlines
@@ -133,6 +134,9 @@ def test_a_model_released_between_good_and_bad_is_a_candidate(made: Made) -> Non
     asked = register.record("release.requested", "loans/candidate", RELEASE, at=AT)
     for kind in ("release.granted", "release.refused"):
         register.record(kind, "loans/candidate", {**RELEASE, "request": asked.seq, "gates": []}, at=AT)
+    # A system whose id begins like this one's has releases of its own.
+    register.record("release.requested", "loans_north/candidate", RELEASE, at=AT)
+    register.record("model.trained", "loans_north/candidate", RELEASE, at=AT)
     made.send(APRIL, shift=2.0)
     assert isinstance(made.aims("run", "loans", APRIL, check=1).exception, SystemExit), "nothing broke"
     case = next(case for case in register.nonconformities("loans") if case.criterion == "income_is_stable")
@@ -178,25 +182,37 @@ def _approve(made: Made, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed, shared",
+    "path, its_path, renamed, data",
     [
-        ({}, ["data: /in/{batch}.csv", "feature: income", "feature: children", "attribute: region"]),
-        ({"path": "/elsewhere/{batch}.csv"}, ["feature: income", "feature: children", "attribute: region"]),
-        ({"path": "/elsewhere/{batch}.csv", "columns": "other"}, []),
+        ("/in/{batch}.csv", "/in/{batch}.csv", False, ["data: {batch}.csv"]),
+        ("/in/{batch}.csv", "/elsewhere/{batch}.csv", False, []),
+        ("in/{batch}.csv", "in/{batch}.csv", False, []),
+        ("../in/{batch}.csv", "../in/{batch}.csv", False, ["data: {batch}.csv"]),
+        ("/in/{batch}.csv", "/elsewhere/{batch}.csv", True, None),
     ],
-    ids=["the same", "other data", "nothing"],
+    ids=["the same", "other data", "each its own folder", "one folder beside both", "nothing"],
 )
-def test_systems_share_data_and_columns_or_they_do_not(changed: dict[str, str], shared: list[str]) -> None:
-    one, other = system_yaml("/in"), system_yaml("/in")
-    if "path" in changed:
-        source = {"kind": "file", "path": changed["path"], "format": "csv", "provenance": PROVENANCE}
-        other["sources"] = {"production": source}
-    if "columns" in changed:
+def test_systems_share_data_and_columns_or_they_do_not(
+    made: Made, path: str, its_path: str, renamed: bool, data: list[str] | None
+) -> None:
+    one = declared_with(made, "loans", path)
+    other = declared_with(made, "loans_north", its_path, renamed=renamed)
+    columns = ["attribute: region", "feature: children", "feature: income"]
+    assert sorted(shares(one, other)) == ([] if data is None else sorted(data + columns))
+
+
+def declared_with(made: Made, name: str, path: str, *, renamed: bool = False) -> Declaration:
+    folder = made.systems / name
+    if not folder.exists():
+        shutil.copytree(made.folder, folder)
+    system = {**system_yaml("/in"), "id": name}
+    source = {"kind": "file", "path": path, "format": "csv", "provenance": PROVENANCE}
+    system["sources"] = {"production": source}
+    if renamed:
         names = {"income": "area", "children": "rooms", "region": "district"}
-        other["columns"] = {names.get(name, name): column for name, column in other["columns"].items()}
-        other["groupings"] = [{"by": ["district"], "baseline": "south"}]
-    found = list(shares(System.model_validate(one), System.model_validate(other)))
-    assert sorted(found) == sorted(shared)
+        system["columns"] = {names.get(column, column): role for column, role in system["columns"].items()}
+        system["groupings"] = [{"by": ["district"], "baseline": "south"}]
+    return replace(load(made.folder), folder=folder, system=System.model_validate(system))
 
 
 def test_a_later_batch_that_conforms_lets_the_case_be_closed(story: Story) -> None:
