@@ -15,8 +15,9 @@ from assets.home import Site
 from assets.rejudging import labels_of
 from governance.cases.nonconformity import Nonconformity
 from governance.declared.assessment import Criterion
+from governance.declared.columns import Role
 from governance.declared.declarations import Declaration
-from governance.declared.system import FileSource, PackageSource, Part, Role, TableSource
+from governance.declared.sources import FileSource, PackageSource, Part, TableSource
 from governance.records import Measurement, Outcome
 from monitors.judge import judge
 

@@ -22,7 +22,7 @@ from assets.refusals import Held, NotArrived
 from assets.sources import address_of, open_source, scratch
 from governance.declared.declarations import Declaration
 from governance.declared.periods import part_of
-from governance.declared.system import FileSource, Part
+from governance.declared.sources import FileSource, Part
 from governance.record.ledger import Event
 
 __all__ = [

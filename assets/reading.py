@@ -17,7 +17,7 @@ from assets.sources import Opened
 from checks.rules import DUCKDB_TYPES
 from governance.declared.declarations import Declaration
 from governance.declared.periods import end_of
-from governance.declared.system import FileSource, Part
+from governance.declared.sources import FileSource, Part
 
 _WHOLE = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT")
 _MOMENTS = (

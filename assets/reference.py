@@ -13,8 +13,8 @@ from assets.home import Site, secret
 from assets.landing import NotArrived, batch_part, landed_batches
 from assets.profiles import keep_profile, read_profile
 from governance.declared import periods
+from governance.declared.columns import VIEWS
 from governance.declared.declarations import Declaration
-from governance.declared.system import VIEWS
 from governance.record.ledger import Event
 
 if TYPE_CHECKING:

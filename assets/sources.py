@@ -26,7 +26,7 @@ from assets.objects import Stored, copied, stored_at
 from assets.refusals import Held, NotArrived
 from governance.declared.addresses import filled, is_url
 from governance.declared.declarations import Declaration
-from governance.declared.system import FileSource, PackageSource, Part, TableSource
+from governance.declared.sources import FileSource, PackageSource, Part, TableSource
 from governance.faults import UsageFault
 
 

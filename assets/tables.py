@@ -27,7 +27,7 @@ from assets.refusals import Held, NotArrived
 from governance.declared.addresses import PLACEHOLDER, database_url
 from governance.declared.declarations import Declaration
 from governance.declared.periods import end_of
-from governance.declared.system import Part, TableSource
+from governance.declared.sources import Part, TableSource
 from governance.faults import UsageFault
 
 ROWS_AT_ONCE = 20_000

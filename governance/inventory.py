@@ -10,7 +10,7 @@ from typing import Any, get_args
 from governance.absence import states
 from governance.approval.coverage import approval_gap
 from governance.declared.declarations import Declaration, Declarations
-from governance.declared.system import Part, Source
+from governance.declared.sources import Part, Source
 from governance.organisation.standing import until
 from governance.people.acts import Before
 from governance.record import ledger

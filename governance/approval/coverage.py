@@ -13,8 +13,9 @@ from typing import Any
 
 from governance.approval.approvals import demonstration_is_due, in_force, unanswered, versions
 from governance.declared.assessment import ImpactAssessment, without_anchor
+from governance.declared.columns import views
 from governance.declared.declarations import Declaration
-from governance.declared.system import kind_of, views
+from governance.declared.system import kind_of
 from governance.people.acts import Before
 from governance.records import Outcome
 

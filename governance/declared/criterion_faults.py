@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from governance.declared.assessment import Criterion
+from governance.declared.columns import values_of, views
 from governance.declared.metrics import METRICS, OF_PROBABILITY, Values, distances_of, fitting
-from governance.declared.system import System, kind_of, values_of, views
+from governance.declared.system import System, kind_of
 
 
 def criterion_faults(criterion: Criterion, system: System, types: dict[str, str]) -> Iterator[tuple[str, str]]:

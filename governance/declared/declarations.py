@@ -13,10 +13,11 @@ from pathlib import Path
 
 from governance.declared import budget
 from governance.declared.assessment import Approval, Criterion, ImpactAssessment
+from governance.declared.columns import Kind
 from governance.declared.criterion_faults import criterion_faults
 from governance.declared.metrics import METRICS
 from governance.declared.periods import floor
-from governance.declared.system import Kind, Model, System, kind_of
+from governance.declared.system import Model, System, kind_of
 from governance.documents import Document, parsed, shaped
 from governance.faults import DeclarationFaults, Fault, UsageFault
 from governance.record.canonical import digest, digest_of_bytes

@@ -1,162 +1,23 @@
 """The shape of `system.yaml` and `model.yaml`: one AI system as its owner declares it (Clause 4.3, A.4.2, A.6.2.6).
 
+What a column may be is in `governance.declared.columns`, what a source may be in `governance.declared.sources`.
 Unknown keys are refused: a misspelt key that is silently ignored is a monitor that silently does not run.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from governance.declared.addresses import database_problems, file_problems
-from governance.declared.metrics import Task, Values
-from governance.shapes import Identifier, Party, Sha256, Strict, Team, Text
+from governance.declared.columns import BY_TYPE, Column, Kind, Role
+from governance.declared.metrics import Task
+from governance.declared.sources import Part, Sources
+from governance.shapes import Identifier, Party, Strict, Team, Text
 
-Role = Literal["time", "key", "entity", "feature", "attribute", "score", "prediction", "label"]
-Kind = Literal["numeric", "categorical", "timestamp", "text"]
-# What is counted of a column of each kind: its values, or what can be said of them without keeping them.
-VIEWS: dict[str, tuple[str, ...]] = {
-    "numeric": ("value",),
-    "categorical": ("value",),
-    "timestamp": ("week",),
-    "text": ("length", "characters"),
-}
-# Views that are numbers; the others are categories.
-NUMBERS = frozenset({("numeric", "value"), ("text", "length")})
-Part = Literal["production", "reference", "outcomes", "training"]
 Period = Literal["day", "week", "month", "quarter", "year"]
-
-
-def views(column: str, kind: Kind) -> tuple[str, ...]:
-    """The names under which a column is measured: its own, or one for each view, as in `note (length)`."""
-    return tuple(column if view == "value" else f"{column} ({view})" for view in VIEWS[kind])
-
-
-def values_of(column: str, kind: Kind) -> dict[str, Values]:
-    """What is counted under each name that a column is measured under: numbers or categories."""
-    found: list[Values] = ["numeric" if (kind, view) in NUMBERS else "categorical" for view in VIEWS[kind]]
-    return dict(zip(views(column, kind), found, strict=True))
-
-
-class Provenance(Strict):
-    """What the supplier says of the data; what we saw ourselves is kept apart from it (A.7.3, A.7.5).
-
-    From the batch of `synthetic_from` on the rows were made and not met: they show nothing about the world.
-    """
-
-    origin: Text
-    supplier: Text
-    licence: Text
-    legal_basis: Text
-    collected: Text
-    synthetic_from: dt.date | None = None
-
-
-class PackageSource(Strict):
-    """A file inside a wheel of the Python package index, pinned by two digests."""
-
-    kind: Literal["package"]
-    package: str
-    version: str
-    sha256: Sha256
-    member: str
-    member_sha256: Sha256
-    format: Literal["csv", "parquet"]
-    provenance: Provenance
-
-
-class FileSource(Strict):
-    """A file per batch (`{batch}` in `path` is its ISO start date), or one file that holds several.
-
-    A folder of Parquet files counts as one file. A relative path starts at the folder of `system.yaml`; a URL names
-    a place in an object store; `${NAME}` is taken from the environment.
-    """
-
-    kind: Literal["file"]
-    path: Text
-    format: Literal["csv", "parquet", "arrow"]
-    provenance: Provenance
-
-    @field_validator("path")
-    @classmethod
-    def _can_be_gone_to(cls, path: str) -> str:
-        return _without_problems(path, file_problems(path))
-
-    @property
-    def per_batch(self) -> bool:
-        """Whether each batch is a file of its own."""
-        return "{batch}" in self.path
-
-
-class TableSource(Strict):
-    """A table or view of a database, which holds all batches: the time column tells them apart.
-
-    `url` is SQLAlchemy's, with `${NAME}` for what must not stand in a file; `table` is `name` or `schema.name`.
-    """
-
-    kind: Literal["table"]
-    url: Text
-    table: str
-    provenance: Provenance
-
-    @field_validator("url")
-    @classmethod
-    def _holds_no_secret(cls, url: str) -> str:
-        return _without_problems(url, database_problems(url))
-
-    @field_validator("table")
-    @classmethod
-    def _is_a_name(cls, table: str) -> str:
-        parts = table.split(".")
-        if len(parts) > 2 or not all(part.strip() for part in parts):
-            raise ValueError("Must be `name` or `schema.name`; make a view if the name itself has a dot.")
-        if "${" in table or "{batch}" in table:
-            raise ValueError("Takes no ${NAME} and no {batch}: the time column chooses the rows of a batch.")
-        return table
-
-    @property
-    def name(self) -> str:
-        """The table, without its schema."""
-        return self.table.split(".")[-1]
-
-    @property
-    def schema_name(self) -> str | None:
-        """The schema, or None for the one that the database looks in by itself."""
-        return self.table.split(".")[0] if "." in self.table else None
-
-
-Source = Annotated[PackageSource | FileSource | TableSource, Field(discriminator="kind")]
-
-
-class Sources(Strict):
-    """Where the four kinds of data come from. Without `outcomes`, the labels stand in the production data."""
-
-    production: Source
-    reference: Source | None = None
-    outcomes: Source | None = None
-    training: Source | None = None
-
-
-class Column(Strict):
-    """What a column is for. Its type and its rules stand in the contract, once.
-
-    `reliance` is how much the model relies on a feature, in any unit: only the shares of the declared ones count.
-    """
-
-    roles: Annotated[tuple[Role, ...], Field(min_length=1)]
-    kind: Kind | None = None
-    format: str | None = None
-    meaning: str | None = None
-    reliance: Annotated[float, Field(ge=0)] | None = None
-
-    @model_validator(mode="after")
-    def _relies_on_features(self) -> Column:
-        if self.reliance is not None and "feature" not in self.roles:
-            raise ValueError("`reliance` is said of a column with the role feature.")
-        return self
 
 
 class Engine(Strict):
@@ -332,22 +193,12 @@ class ReleaseCriterion(Strict):
     rationale: Text
 
 
-_BY_TYPE: dict[str, Kind] = {"integer": "numeric", "number": "numeric", "date": "timestamp", "timestamp": "timestamp"}
-
-
 def kind_of(system: System, types: Mapping[str, str], column: str) -> Kind:
     """As declared, else by the contract's logical type. An attribute is always compared category by category."""
     declared = system.columns[column]
     if "attribute" in declared.roles:
         return "categorical"
-    return declared.kind or _BY_TYPE.get(types.get(column, ""), "categorical")
-
-
-def _without_problems(value: str, problems: Iterable[str]) -> str:
-    found = list(problems)
-    if found:
-        raise ValueError(" ".join(found))
-    return value
+    return declared.kind or BY_TYPE.get(types.get(column, ""), "categorical")
 
 
 def _role_problems(system: System) -> Iterator[str]:

@@ -15,7 +15,7 @@ from assets.acquisition import PackageMember, acquire
 from assets.home import home
 from assets.reference import shape_of
 from governance.declared.declarations import Declaration, load
-from governance.declared.system import PackageSource
+from governance.declared.sources import PackageSource
 from governance.records import Outcome, Part, Verdict
 from monitors.decomposition import decompose
 from monitors.freezing import freeze

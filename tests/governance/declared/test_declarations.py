@@ -12,9 +12,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from governance.declared.columns import Kind, values_of
 from governance.declared.declarations import Declaration, load, load_all, systems_folder
 from governance.declared.metrics import METRICS, Metric
-from governance.declared.system import Kind, Sources, values_of
+from governance.declared.sources import Sources
 from governance.faults import DeclarationFaults, Fault
 from tests.governance.conftest import Declared, declare
 
