@@ -15,6 +15,7 @@ from governance.declared import budget
 from governance.declared.assessment import Approval, Criterion, ImpactAssessment
 from governance.declared.columns import Kind
 from governance.declared.criterion_faults import criterion_faults
+from governance.declared.drafts import besides, decided, unfinished
 from governance.declared.metrics import METRICS
 from governance.declared.periods import floor
 from governance.declared.system import Model, System, kind_of
@@ -133,12 +134,12 @@ def load(folder: Path) -> Declaration:
         Everything that is wrong with it, over all its files.
     """
     faults: list[Fault] = []
-    documents = {name: Document.read(folder / name, faults) for name in FILES}
-    optional = {
-        name: Document.read(folder / name, faults)
-        for name in ("model.yaml", "approval.yaml")
-        if (folder / name).exists()
-    }
+    there = [*FILES, *(name for name in ("model.yaml", "approval.yaml") if (folder / name).exists())]
+    read = {name: Document.read(folder / name, faults) for name in there}
+    drafted = [fault for document in read.values() if document for fault in unfinished(document)]
+    read = {name: decided(document) if document else None for name, document in read.items()}
+    documents = {name: read[name] for name in FILES}
+    optional = {name: document for name, document in read.items() if name not in FILES}
     system = shaped(documents["system.yaml"], System, faults)
     assessment = shaped(documents[ASSESSMENT], ImpactAssessment, faults)
     model = shaped(optional.get("model.yaml"), Model, faults)
@@ -154,6 +155,7 @@ def load(folder: Path) -> Declaration:
     if assessment and approval:
         faults += _approval_faults(assessment, approval, optional["approval.yaml"])
     written = documents[ASSESSMENT]
+    faults = [*drafted, *besides(faults, drafted)]
     if faults or not (system and assessment and contract and written):
         raise DeclarationFaults(faults)
     found = {**documents, **optional}
