@@ -167,7 +167,7 @@ def _in_set(asked: Asked) -> Answer:
 
 
 def _distinct_in_set(asked: Asked) -> Answer:
-    asked.notes.append("every value is one of the set when every distinct value is")
+    asked.notes.append("rows are counted, and not distinct values")
     return _in_set(asked)
 
 
