@@ -200,13 +200,13 @@ def _personal(request: Request, pair: _Pair) -> dict[str, str]:
     for facts in pair.facts:
         for name, column in facts.items():
             shares = {shape: n / column.present for shape, n in column.shapes.items()} if column.present else {}
-            why = why_personal(name, shares) if _may_be_personal(column) else None
+            why = why_personal(name, shares) if may_be_personal(column) else None
             if why is not None:
                 found.setdefault(name, why)
     return found | {name: "as you said" for name in request.personal}
 
 
-def _may_be_personal(column: ColumnFacts) -> bool:
+def may_be_personal(column: ColumnFacts) -> bool:
     """Flags and small numbers say little of a person, whatever their column is called: `email_count`."""
     if column.family in ("boolean", "number"):
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -139,7 +140,9 @@ def _files(found: Imported, name: str) -> dict[str, str]:
     )
     files = {
         "system.yaml": system_text(draft),
-        "contract.yaml": contract_text(contract, [f"the rules come from elsewhere ({found.source}); set status to active"]),
+        "contract.yaml": contract_text(
+            contract, [f"the rules come from elsewhere ({found.source}); set status to active"]
+        ),
         "impact_assessment.yaml": assessment_text(draft, found.criteria),
     }
     return files | ({"reference_summary.yaml": summary_text(found.summary)} if found.summary else {})
@@ -150,4 +153,34 @@ def _next(into: Path, written: list[Path], as_json: bool) -> None:
     click.echo(f"Next: AIMS_SYSTEMS={into.resolve().parent} aims check", err=as_json)
 
 
-COMMANDS = (import_,)
+@click.command()
+@click.argument("name")
+@click.option(
+    "--from", "source", type=click.Path(path_type=Path), metavar="FILE", required=True, help="CSV, Parquet or Arrow."
+)
+@click.option("--into", type=click.Path(path_type=Path), metavar="FOLDER", help="Where the folder NAME is made.")
+@JSON
+def init(name: str, source: Path, into: Path | None, as_json: bool) -> None:
+    """Drafts the declaration of a system from a file of its data: columns, contract, and an assessment to be written.
+
+    Without --into the folder is made in AIMS_SYSTEMS, or here. Nothing runs until somebody has decided every guess
+    and written what no file can know: `aims check` lists what is left.
+    """
+    from assets.drafting import draft
+    from pipelines.inspecting import progress
+    from pipelines.listing import show
+    from pipelines.writing import write_new
+
+    folder = (into or Path(os.environ.get("AIMS_SYSTEMS") or ".")) / name
+    if folder.exists():
+        raise UsageFault(f"{folder} is there already, and nothing is overwritten. Give another NAME, or --into.")
+    with progress() as say:
+        made = draft(source, name, folder, say)
+    written = write_new(folder, made.files)
+    row = {"system": name, "rows": made.rows, "columns": made.columns, "personal": sorted(made.personal)}
+    row |= {"left_out": made.left, "folder": str(folder)}
+    show([row], ("system", "rows", "columns", "personal", "left_out"), as_json=as_json, empty="")
+    _next(folder, written, as_json)
+
+
+COMMANDS = (import_, init)

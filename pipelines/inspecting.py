@@ -24,7 +24,7 @@ def inspect_files(html: Path | None, as_json: bool, **asked: Any) -> None:
     if html is not None:
         _must_be_writable(html)
     _end_cleanly()
-    with _progress() as say:
+    with progress() as say:
         found = inspect(Request(**asked), say)
         if html is not None:
             say(f"writing {html.name}")
@@ -76,7 +76,7 @@ def _end_cleanly() -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
+def progress() -> Iterator[Callable[[str], None]]:
     """On a terminal a spinner with the time spent; elsewhere a line for each step. Always on stderr."""
     if not sys.stderr.isatty():
         yield lambda step: click.echo(f"{step} …", err=True)

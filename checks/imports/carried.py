@@ -147,11 +147,11 @@ class Drafted:
             {**column, "quality": [rule for rule in column.get("quality", []) if not custom <= rule.items()]}
             for column in columns
         ]
-        compile_rules(read_contract(yaml.safe_dump(_document(self.name, plain, quality), sort_keys=False)))
+        compile_rules(read_contract(yaml.safe_dump(contract_of(self.name, plain, quality), sort_keys=False)))
 
     def document(self) -> dict[str, Any]:
         """The whole contract."""
-        return _document(self.name, [*self.columns.values()], self.quality)
+        return contract_of(self.name, [*self.columns.values()], self.quality)
 
 
 def identifier(text: str) -> str:
@@ -171,7 +171,8 @@ def _merge(drafted: dict[str, Any], attributes: Mapping[str, Any]) -> None:
             drafted[key] = value
 
 
-def _document(name: str, columns: list[dict[str, Any]], quality: list[dict[str, Any]]) -> dict[str, Any]:
+def contract_of(name: str, columns: list[dict[str, Any]], quality: list[dict[str, Any]]) -> dict[str, Any]:
+    """A contract about one table, as a document of the standard."""
     table: dict[str, Any] = {"name": name, "logicalType": "object"}
     if quality:
         table["quality"] = quality
