@@ -167,7 +167,10 @@ def test_a_run_names_every_altered_file_uses_none_and_ends_like_a_finding(
     # What was judged and trained before stands, nothing else was: the same digests from the same sources.
     assert events("batch.judged") == judged
     assert {body["model"] for _, body in events("model.trained")} == models
-    assert {name: kept.file(name).read_bytes() for name in MADE_ANEW} == twin
+    # Counts again are the same counts; a rounded sum may come out otherwise, so the file is another one and recorded.
+    same = [name for name in MADE_ANEW if not name.startswith("profile")]
+    assert {name: kept.file(name).read_bytes() for name in same} == {name: twin[name] for name in same}
+    assert {item.state for item in look_at_all(home(), home().register())} == {"whole"}
     assert "found altered" not in kept.made.aims("run", "loans").output
 
 
