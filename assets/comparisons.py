@@ -93,7 +93,7 @@ def earlier_of(chosen: tuple[Chosen, ...], site: Site) -> tuple[Earlier, ...]:
     from monitors.measure import Earlier
 
     wanted = {digest for one in chosen for digest in one.profiles.values()}
-    read = {digest: read_profile(site.home.profiles, digest) for digest in sorted(wanted)}
+    read = {digest: read_profile(site, digest) for digest in sorted(wanted)}
     found = []
     for one in chosen:
         parts = [read[digest] for digest in one.profiles.values()]

@@ -7,13 +7,14 @@ left undone is done by the next one.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from assets.agreed import Agreed, agreed
-from assets.checking import settled
+from assets.checking import land_and_check, settled
 from assets.code import code_digest
 from assets.comparisons import chosen_for, earlier_of, inputs_of, restated_by
 from assets.contrasts import contrasts_for
@@ -21,14 +22,15 @@ from assets.demonstrating import enter_demonstration, wants_demonstration
 from assets.engines import table_of
 from assets.environment import note_environment
 from assets.home import Site
-from assets.lake import keep_text
+from assets.lake import Altered, keep_text, verified
 from assets.landing import Landing, NotArrived, Part, batch_part, landed, usable
-from assets.profiles import has_profile, keep_profile, read_profile
+from assets.profiles import has_profile, keep_profile, must_be_kept, read_profile
 from assets.reassessing import note_new_segments
 from assets.reference import entity_key, reference_profile
 from assets.relying import reliance_inputs, reliance_of
 from assets.sampling import rows_told_apart
 from assets.sources import is_unchanged
+from assets.stored import digests_of, found_whole, is_whole, whole
 from governance.declared import periods
 from governance.declared.assessment import Criterion
 from governance.declared.budget import looks
@@ -37,6 +39,7 @@ from governance.declared.metrics import METRICS
 from governance.declared.system import Window
 from governance.faults import DeclarationFaults
 from governance.organisation.laid_down import declared_deadlines
+from governance.record.canonical import digest_of_bytes
 from governance.records import Measurement, Verdict
 from governance.register import Judgement
 
@@ -57,28 +60,28 @@ def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, A
     NotArrived
         The batch or the reference has not been landed.
     """
-    landing = landed(declaration, batch, batch_part(declaration, batch), site)
+    landing = landed_or_again(declaration, batch, batch_part(declaration, batch), site)
     if landing is None:
         raise NotArrived(f"{declaration.id}: the batch {batch} has not been landed.")
     enter_demonstration(declaration, site)
     promised = agreed(declaration, site)
     declaration = promised.declaration
     reference = reference_profile(declaration, site)
-    outcomes = landed(declaration, batch, "outcomes", site) if declaration.system.sources.outcomes else None
+    outcomes = landed_or_again(declaration, batch, "outcomes", site) if declaration.system.sources.outcomes else None
     chosen = chosen_for(declaration, batch, reference.digest, site)
     known = outcomes.digest if outcomes else None
     inputs = _inputs(promised, batch, landing.digest, known, reference.digest, site)
     inputs |= inputs_of(chosen)
     subject = f"{declaration.id}/{batch}"
     last = site.register.last("batch.judged", subject)
-    kept = has_profile(site.home.profiles, last.body) if last else False
+    kept = has_profile(site, last.body) if last else False
     if last and kept and {**last.body["inputs"], "profile": None} == inputs:
         return last.body
     if last and kept and all(last.body["inputs"][name] == inputs[name] for name in COUNTED):
-        profile = read_profile(site.home.profiles, last.body["inputs"]["profile"])
+        profile = read_profile(site, last.body["inputs"]["profile"])
     else:
         profile = profile_of_batch(reference, landing, outcomes, declaration, site)
-    inputs["profile"] = keep_profile(site.home.profiles, profile)
+    inputs["profile"] = keep_profile(site, profile)
     in_reference = periods.part_of(declaration.system, batch) == "reference"
     criteria = () if in_reference else criteria_of(promised, "batch")
     if not in_reference:
@@ -100,6 +103,23 @@ def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, A
     event = site.register.last("batch.judged", subject)
     assert event is not None
     return event.body
+
+
+def landed_or_again(declaration: Declaration, batch: str, part: Part, site: Site) -> Landing | None:
+    """What was landed last and may be used; where its file was altered, what the source holds now, checked anew.
+
+    Raises
+    ------
+    Altered
+        The rows are gone, or were altered and the source does not give them any more.
+    """
+    try:
+        return landed(declaration, batch, part, site)
+    except Altered as altered:
+        if altered.found is None:
+            raise
+        land_and_check(declaration, batch, part, site)
+    return landed(declaration, batch, part, site)
 
 
 def look_back_days() -> int | None:
@@ -150,14 +170,15 @@ def write_report(declaration: Declaration, batch: str, site: Site) -> Path:
     """The page about one judged batch, made from what is kept. Written once per judgement."""
     from reports.batch_review import BatchReview, render
 
+    subject = f"{declaration.id}/{batch}"
     body = site.register.judged_batches(declaration.id)[batch].body
     label = periods.label_of(declaration.system, batch)
     path = _page(declaration, batch, body, site)
-    if path.exists():
+    if found_whole(site, lambda: written_page(path, subject, site), page=batch):
         return path
     path.parent.mkdir(mode=0o700, exist_ok=True)
     compared = periods.part_of(declaration.system, batch) == "production"
-    current = read_profile(site.home.profiles, body["inputs"]["profile"])
+    current = read_profile(site, body["inputs"]["profile"])
     measurements, verdicts = site.register.records(declaration.id, batch)
     span = declaration.system.reference
     review = BatchReview(
@@ -174,7 +195,28 @@ def write_report(declaration: Declaration, batch: str, site: Site) -> Path:
         parts=site.register.part_records(declaration.id, batch),
     )
     reference = reference_profile(declaration, site) if compared else None
-    return keep_text(path, render(review, reference, current, seed=body["results"]))
+    return _keep_page(path, subject, body, render(review, reference, current, seed=body["results"]), site)
+
+
+def _keep_page(path: Path, subject: str, judged: dict[str, Any], text: str, site: Site) -> Path:
+    """Its digest is recorded first: a page that nobody vouches for is never shown."""
+    name, sha256 = path.relative_to(site.home.root).as_posix(), digest_of_bytes(text.encode())
+    if sha256 not in digests_of(site, "batch.reported", subject, page=name):
+        body = {"page": name, "sha256": sha256, "results": judged["results"], "run": site.run}
+        site.register.record("batch.reported", subject, body, at=site.at)
+    return keep_text(path, text)
+
+
+def written_page(path: Path, subject: str, site: Site) -> Path:
+    """The page, as it was written.
+
+    Raises
+    ------
+    Altered
+        It is gone, or holds something else now.
+    """
+    name = path.relative_to(site.home.root).as_posix()
+    return whole(site, path, digests_of(site, "batch.reported", subject, page=name), "and run its batch again")
 
 
 def _page(declaration: Declaration, batch: str, body: dict[str, Any], site: Site) -> Path:
@@ -207,8 +249,24 @@ def is_current(declaration: Declaration, batch: str, part: Part, site: Site) -> 
     inputs = _inputs(promised, batch, data or "", outcomes, reference.body["profile"], site)
     inputs |= inputs_of(chosen_for(promised.declaration, batch, reference.body["profile"], site))
     same = {**judged.body["inputs"], "profile": None} == inputs
-    kept = has_profile(site.home.profiles, judged.body) and _page(declaration, batch, judged.body, site).exists()
-    return same and kept
+    return same and _is_whole(declaration, batch, judged.body, site)
+
+
+def _is_whole(declaration: Declaration, batch: str, judged: dict[str, Any], site: Site) -> bool:
+    """Whether the files that the judgement rests on, and the page about it, are as they were kept.
+
+    Rows that are gone were removed by somebody, who may have had to: only a judgement anew would ask for them.
+    """
+    subject = f"{declaration.id}/{batch}"
+    rows = [digest for name in ("data", "outcomes") if (digest := judged["inputs"][name])]
+    there = [digest for digest in rows if (site.home.lake / f"{digest}.parquet").exists()]
+    looks: list[Callable[[], object]] = [
+        functools.partial(verified, site.home.lake, digest, ".parquet") for digest in there
+    ]
+    page = _page(declaration, batch, judged, site)
+    looks.append(functools.partial(written_page, page, subject, site))
+    looks.append(functools.partial(must_be_kept, site, judged["inputs"]["profile"]))
+    return all(map(is_whole, looks))
 
 
 def _landed_from_the_same(declaration: Declaration, batch: str, part: Part, site: Site) -> str | None:

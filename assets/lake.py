@@ -5,13 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 class Altered(ValueError):
-    """A stored file no longer holds the bytes that its name promises. Nothing downstream may use it."""
+    """A stored file no longer holds the bytes that were kept. Nothing downstream may use it.
+
+    `file` is its place below `AIMS_HOME`; `found` the digest of what it holds now, None where it is gone.
+    """
+
+    def __init__(self, message: str, *, file: str, found: str | None) -> None:
+        super().__init__(message)
+        self.file, self.found = file, found
 
 
 def sha256_of(path: Path) -> str:
@@ -69,13 +76,30 @@ def verified(folder: Path, digest: str, suffix: str) -> Path:
     Altered
         It is gone, or its bytes are others now.
     """
-    path = folder / f"{digest}{suffix}"
-    if not path.exists():
-        raise Altered(f"{folder.name}/{path.name} is gone. Land the batch again from its source.")
-    found = sha256_of(path)
-    if found != digest:
-        raise Altered(
-            f"{folder.name}/{path.name} was altered: its bytes now have the digest {found[:12]}. "
-            "Remove the file and land the batch again from its source."
-        )
+    return holding(folder / f"{digest}{suffix}", f"{folder.name}/{digest}{suffix}", (digest,), _REMEDIES[folder.name])
+
+
+_REMEDIES = {
+    "lake": "and land the batch again from its source",
+    "models": "and train the candidate again",
+    "profiles": "and run its batch again",
+}
+
+
+def holding(path: Path, file: str, digests: Collection[str], remedy: str) -> Path:
+    """The file, whose bytes have one of these digests; `file` is how it is named in messages and in the record.
+
+    Raises
+    ------
+    Altered
+        It is gone, or its bytes are others now.
+    """
+    try:
+        found = sha256_of(path)
+    except FileNotFoundError:
+        said = remedy.removeprefix("and ")
+        raise Altered(f"{file} is gone. {said[0].upper()}{said[1:]}.", file=file, found=None) from None
+    if found not in digests:
+        what = f"{file} was altered: its bytes now have the digest {found[:12]}. Remove the file {remedy}."
+        raise Altered(what, file=file, found=found)
     return path

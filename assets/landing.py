@@ -20,6 +20,7 @@ from assets.landing_sql import engine, quoted_name, quoted_path, unreadable, wri
 from assets.reading import Reader, wanted_columns
 from assets.refusals import Held, NotArrived
 from assets.sources import address_of, open_source, scratch
+from assets.stored import found_whole
 from governance.declared.declarations import Declaration
 from governance.declared.periods import part_of
 from governance.declared.sources import FileSource, Part
@@ -47,8 +48,19 @@ class Landing:
     part: Part
     digest: str
     rows: int
-    path: Path
+    file: Path
     body: dict[str, Any]
+
+    @property
+    def path(self) -> Path:
+        """The file in the lake, its bytes verified at this moment: whoever reads it asks for it here.
+
+        Raises
+        ------
+        Altered
+            It is not the one that was landed.
+        """
+        return verified(self.file.parent, self.digest, ".parquet")
 
 
 def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landing:
@@ -62,6 +74,7 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
         The source has nothing for this batch.
     """
     subject = f"{declaration.id}/{batch}/{part}"
+    _look_at_what_is_there(subject, site)
     try:
         body, path = _take_in(declaration, batch, part, site)
     except NotArrived:
@@ -78,6 +91,13 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
     same = ("digest", "declaration")
     site.register.turn("batch.landed", "batch.held", subject, body, keys=same, despite="digest", at=site.at)
     return Landing(declaration.id, batch, part, body["digest"], body["observed"]["rows"], path, body)
+
+
+def _look_at_what_is_there(subject: str, site: Site) -> None:
+    """What was landed before may be written over now: should it have been altered, that is noted first."""
+    event = site.register.last("batch.landed", subject)
+    if event is not None:
+        found_whole(site, lambda: verified(site.home.lake, event.body["digest"], ".parquet"), part=subject)
 
 
 def landed(declaration: Declaration, batch: str, part: Part, site: Site) -> Landing | None:

@@ -10,11 +10,14 @@ from assets.checking import land_and_check
 from assets.code import code_digest
 from assets.engines import table_of
 from assets.home import Site, secret
+from assets.lake import Altered
 from assets.landing import NotArrived, batch_part, landed_batches
-from assets.profiles import keep_profile, read_profile
+from assets.profiles import is_kept, keep_profile, read_profile
+from assets.stored import digests_of
 from governance.declared import periods
 from governance.declared.columns import VIEWS
 from governance.declared.declarations import Declaration
+from governance.record.canonical import digest_of_bytes
 from governance.record.ledger import Event
 
 if TYPE_CHECKING:
@@ -40,12 +43,13 @@ def freeze_reference(declaration: Declaration, site: Site) -> str:
         "outcomes": _outcome_digests(declaration, batches, site),
         "declaration": declaration.digests["system.yaml"],
         "code": code_digest(),
+        **_key_beside(declaration, site),
     }
     last = site.register.last("reference.frozen", declaration.id)
-    if last and last.body["inputs"] == inputs and (site.home.profiles / f"{last.body['profile']}.parquet").exists():
+    if last and last.body["inputs"] == inputs and is_kept(site, last.body["profile"]):
         return str(last.body["profile"])
     profile = _profile_reference(declaration, [landing.path for landing in landings.values()], site)
-    digest = keep_profile(site.home.profiles, profile)
+    digest = keep_profile(site, profile)
     body = {
         "inputs": inputs,
         "profile": digest,
@@ -68,7 +72,7 @@ def reference_profile(declaration: Declaration, site: Site) -> Profile:
     event = site.register.last("reference.frozen", declaration.id)
     if event is None:
         raise NotArrived(f"{declaration.id}: the reference has not been frozen; run its reference first.")
-    return read_profile(site.home.profiles, event.body["profile"])
+    return read_profile(site, event.body["profile"])
 
 
 def shape_of(declaration: Declaration) -> Shape:
@@ -111,7 +115,25 @@ def _profile_reference(declaration: Declaration, paths: Sequence[Path], site: Si
 
 def entity_key(declaration: Declaration, site: Site) -> str:
     """The secret under which this installation hashes entities; made when a system first needs it."""
-    return secret(site.home.keys / "entities") if declaration.system.the("entity") else ""
+    if not declaration.system.the("entity"):
+        return ""
+    path, name = site.home.keys / "entities", "keys/entities"
+    new, key = not path.exists(), secret(path)
+    sha256 = digest_of_bytes(key.encode())
+    known = digests_of(site, "key.kept", name)
+    if sha256 in known:
+        return key
+    if known and not new:
+        what = f"{name} was altered: entities would be hashed into other buckets. Put your copy back"
+        raise Altered(f"{what}; without one, remove the file and run the reference.", file=name, found=sha256)
+    site.register.record("key.kept", name, {"sha256": sha256, "run": site.run}, at=site.at)
+    return key
+
+
+def _key_beside(declaration: Declaration, site: Site) -> dict[str, str]:
+    """By which key entities are hashed, as a digest: under another one the reference is counted anew."""
+    key = entity_key(declaration, site)
+    return {"entity_key": digest_of_bytes(key.encode())} if key else {}
 
 
 def _outcome_digests(declaration: Declaration, batches: Sequence[str], site: Site) -> dict[str, str]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from assets.checking import land_and_check
 from assets.code import code_digest
-from assets.home import Site
-from assets.lake import keep_file
+from assets.home import Home, Site
+from assets.lake import keep_file, verified
+from assets.stored import found_whole
 from governance.declared.declarations import Declaration
 from governance.declared.system import Model
 
@@ -42,7 +43,7 @@ def train(declaration: Declaration, site: Site) -> dict[str, Any]:
         "code": code_digest(),
     }
     last = site.register.last("model.trained", f"{declaration.id}/{model.name}")
-    if last and last.body["inputs"] == inputs and (site.home.models / f"{last.body['model']}.joblib").exists():
+    if last and last.body["inputs"] == inputs and _is_whole(last.body, site):
         return last.body
     pipeline, metrics, reliance = _fit(declaration, model, checked.landing.path)
     digest, _ = keep_file(site.home.models, ".joblib", lambda path: _dump(pipeline, path))
@@ -59,6 +60,21 @@ def train(declaration: Declaration, site: Site) -> dict[str, Any]:
     }
     site.register.record("model.trained", f"{declaration.id}/{model.name}", body, at=site.at)
     return body
+
+
+def model_file(place: Home, digest: str) -> Path:
+    """The trained model of that digest, its bytes verified: a file that was altered can do anything when it is loaded.
+
+    Raises
+    ------
+    Altered
+        It is gone, or is another one now.
+    """
+    return verified(place.models, digest, ".joblib")
+
+
+def _is_whole(trained: dict[str, Any], site: Site) -> bool:
+    return found_whole(site, lambda: model_file(site.home, trained["model"]), model=trained["model"])
 
 
 def _fit(declaration: Declaration, model: Model, path: Path) -> tuple[Pipeline, dict[str, Any], dict[str, Any]]:

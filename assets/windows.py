@@ -15,9 +15,11 @@ from assets.agreed import Agreed, agreed
 from assets.code import code_digest
 from assets.home import Site
 from assets.judging import criteria_of, is_mature, judgement_of, look_back_days
+from assets.lake import Altered
 from assets.profiles import has_profile, keep_profile, read_profile
 from assets.reference import reference_profile
 from assets.relying import reliance_inputs
+from assets.stored import note
 from governance.declared import periods
 from governance.declared.declarations import Declaration
 from governance.declared.periods import BatchWindow
@@ -36,7 +38,7 @@ def judge_windows(declaration: Declaration, batch: str, site: Site) -> tuple[str
     judged = site.register.judged_batches(declaration.id)
     reference = reference_profile(declaration, site)
     # Windows overlap: each profile is read once.
-    read = functools.cache(functools.partial(read_profile, site.home.profiles))
+    read = functools.cache(functools.partial(read_profile, site))
     return tuple(w.name for w in windows if _judge_window(promised, w, judged, reference, read, site))
 
 
@@ -63,14 +65,19 @@ def _judge_window(
         **reliance_inputs(declaration, site),
     }
     last = judged.get(window.name)
-    if last and {**last.body["inputs"], "profile": None} == inputs and has_profile(site.home.profiles, last.body):
+    if last and {**last.body["inputs"], "profile": None} == inputs and has_profile(site, last.body):
         return False
-    parts = [read(digest) for digest in profiles.values() if digest]
+    try:
+        parts = [read(digest) for digest in profiles.values() if digest]
+    except Altered as altered:
+        # Counted again when its own batch is run, and then this is judged.
+        note(site, altered, window=window.name)
+        return False
     if any(part.grid.digest != reference.grid.digest for part in parts):
         # Counted before the reference was frozen anew; the batches will be counted again, and then this.
         return False
     whole = _sum(parts)
-    inputs["profile"] = keep_profile(site.home.profiles, whole)
+    inputs["profile"] = keep_profile(site, whole)
     criteria = criteria_of(promised, *window.kinds)
     judgement = judgement_of(promised, window.name, whole, reference, criteria, inputs, site)
     return site.register.keep(judgement, at=site.at, look_back_days=look_back_days())
@@ -89,13 +96,13 @@ def review_window(declaration: Declaration, site: Site) -> str | None:
     profiles = _profiles(batches, judged)
     if not batches or profiles is None:
         return None
-    parts = [read_profile(site.home.profiles, digest) for digest in profiles.values() if digest]
+    parts = [read_profile(site, digest) for digest in profiles.values() if digest]
     current = reference_profile(declaration, site).grid.digest
     if {part.grid.digest for part in parts} != {current}:
         return None
     whole = _sum(parts)
     window = f"{batches[0]}/{periods.end_of(declaration.system, batches[-1])}"
-    inputs = profiles | {"code": code_digest(), "profile": keep_profile(site.home.profiles, whole)}
+    inputs = profiles | {"code": code_digest(), "profile": keep_profile(site, whole)}
     site.register.keep(judgement_of(agreed(declaration, site), window, whole, None, (), inputs, site), at=site.at)
     return window
 

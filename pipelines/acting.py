@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
-from assets.home import home
+from assets.home import Home, home
 from governance.faults import UsageFault
 
 if TYPE_CHECKING:
@@ -212,8 +212,31 @@ def _perform(act: Act, subject: str, said: Mapping[str, Any], held: str) -> Even
     place = home()
     if not place.exists:
         raise UsageFault(f"Nothing is recorded in {place.root}. Start with `aims demo`, or name it with AIMS_HOME.")
+    _must_be_whole(act, subject, place)
     given = {name: value for name, value in said.items() if value is not None and value != ()}
     return act_with(place.register().engine, act, subject, given, token=held, at=dt.datetime.now(dt.UTC))
+
+
+def _must_be_whole(act: Act, subject: str, place: Home) -> None:
+    """A model whose file was altered is another model than the one that was measured: it is not released."""
+    from governance.approval.releases import TRAINED, releases_of
+    from governance.approval.releasing import RELEASE, REQUEST
+
+    if act.kind not in (RELEASE.kind, REQUEST.kind):
+        return
+    from assets.lake import Altered
+    from assets.training import model_file
+
+    register = place.register()
+    if act.kind == REQUEST.kind:
+        trained = [e.body["model"] for e in register.events(TRAINED, f"{subject}/")][-1:]
+    else:
+        trained = [r.model for r in releases_of(register.events("release.*")).values() if r.id == subject]
+    for model in trained:
+        try:
+            model_file(place, model)
+        except Altered as altered:
+            raise UsageFault(f"{subject} is not let through: {altered}") from None
 
 
 def _follow(event: Event) -> None:

@@ -20,6 +20,7 @@ KINDS = (
     "nonconformity.reopened",
     "batch.held",
     "batch.absent",
+    "file.altered",
     "run.failed",
     "due.reminded",
     "due.overdue",
@@ -95,5 +96,7 @@ def _line(event: Event) -> str:
             f"{states[event.kind]} on {body['due']}: {body['what']} "
             f"({event.subject.split('/')[0]}, {body['owner'] or 'nobody named'})"
         )
+    if event.kind == "file.altered":
+        return f"stored file altered: {event.subject}: its bytes had the digest {body['found'][:12]}"
     words = {"batch.held": "held back", "batch.absent": "absent", "run.failed": "run failed (operations)"}
     return f"{words[event.kind]}: {event.subject}: {body.get('reason', '')}"

@@ -375,6 +375,7 @@ def _run_systems(
                 # One system that cannot go on keeps none of the others from running.
                 click.echo(f"aims: {declaration.id}: {failure}", err=True)
                 failures.append(failure)
+    altered = _tell_altered(register, before)
     alert(known, "aims")
     if failures:
         sys.exit(3 if any(failure.ours for failure in failures) else 1)
@@ -384,7 +385,15 @@ def _run_systems(
     for declaration in systems.values():
         rows = register.verdicts(system=declaration.id)
         breaches += sum(row["verdict"] == Outcome.BREACH and (not wanted or row["batch"] in wanted) for row in rows)
-    return held, breaches
+    return held + altered, breaches
+
+
+def _tell_altered(register: Register, before: int) -> list[str]:
+    """Stored files that were found altered since event `before`: a finding, also where they could be made anew."""
+    found = [event.subject for event in register.events("file.altered") if event.seq > before]
+    for name in found:
+        click.echo(f"found altered and not used: {name}")
+    return found
 
 
 class _progress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from governance.register import Register
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+    from assets.stored_files import Looked
     from governance.record.verify_ledger import Checkpoint
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -32,13 +34,15 @@ def ledger() -> None:
 @click.option("--key", "keys", type=FILE, multiple=True, help="Public key that signs checkpoints, from elsewhere.")
 @click.option("--checkpoint", "paths", type=FILE, multiple=True, help="A signed checkpoint that was kept elsewhere.")
 @click.option("--tsa-cert", "authority", type=FILE, help="Certificates of whoever vouches for a time-stamp (PEM).")
-def verify(keys: tuple[Path, ...], paths: tuple[Path, ...], authority: Path | None) -> None:
-    """Recomputes the chain, compares stored results with the events that vouch for them, and judges them again.
+@click.option("--files/--no-files", default=True, help="Also hold every stored file against its digest; the default.")
+def verify(keys: tuple[Path, ...], paths: tuple[Path, ...], authority: Path | None, files: bool) -> None:
+    """Recomputes the chain, compares stored results and files with what vouches for them, and judges them again.
 
     With checkpoints that were kept elsewhere, and the key that was passed on elsewhere, a rewritten or shortened
     ledger is found as well. Exit 1 when something does not hold.
     """
     from assets.rejudging import rejudge
+    from assets.stored_files import look_at_all
 
     place = _existing()
     register = place.register()
@@ -48,6 +52,8 @@ def verify(keys: tuple[Path, ...], paths: tuple[Path, ...], authority: Path | No
     wrong, held = _against(place, register, keys, paths)
     stamps, late = _stamps(paths, authority)
     faults += wrong + late
+    stored = look_at_all(place, register) if files else []
+    faults += [item.words for item in stored if item.state in ("altered", "missing")]
     for fault in faults:
         click.echo(fault)
     count, entry = register.head()
@@ -58,6 +64,7 @@ def verify(keys: tuple[Path, ...], paths: tuple[Path, ...], authority: Path | No
     click.echo(f"{again.verdicts} verdicts follow from their stored measurements")
     if again.by_other_code:
         click.echo(f"{again.by_other_code} verdicts of other versions of this program were not judged again")
+    _tell_files(stored)
     _tell_anchors(count, held, stamps, pinned=bool(keys))
 
 
@@ -159,6 +166,16 @@ def _stamps(paths: tuple[Path, ...], authority: Path | None) -> tuple[list[str],
         except timestamps.NotStamped as reason:
             wrong.append(f"{token} does not vouch for {path.name}: {reason}.")
     return said, wrong
+
+
+def _tell_files(stored: list[Looked]) -> None:
+    states = Counter(item.state for item in stored)
+    if stored:
+        removed = f"; {states['removed']} older ones were removed, nothing rests on them" if states["removed"] else ""
+        click.echo(f"{states['whole']} stored files hold{removed}")
+    for item in stored:
+        if item.state == "unknown":
+            click.echo(f"note: {item.words}")
 
 
 def _tell_anchors(count: int, held: list[Checkpoint], stamps: list[str], *, pinned: bool) -> None:

@@ -147,14 +147,13 @@ def test_a_part_that_is_none_is_told(name: str) -> None:
 
 def test_the_kept_profile_of_34_columns_is_well_under_a_megabyte(tmp_path: Path) -> None:
     """With 300,000 rows, most cells of the outcome cubes hold somebody; more rows then add digits, not cells."""
-    from assets.profiles import keep_profile, read_profile
+    from assets.profiles import parsed_profile, write_profile
     from benchmarks.ours import shape_of, table_of
     from monitors.freezing import freeze
     from monitors.profiling import profile
 
     table = table_of([str(law.write(tmp_path / "made.parquet", 300_000, seed=2))])
     found = profile(table, freeze(table, shape_of(law.WIDTH)))
-    name = keep_profile(tmp_path, found)
-    kept = tmp_path / f"{name}.parquet"
+    kept = write_profile(tmp_path, found)
     assert kept.stat().st_size + (tmp_path / f"{found.grid.digest}.grid.json").stat().st_size < 500_000
-    assert read_profile(tmp_path, name).digest == found.digest
+    assert parsed_profile(tmp_path, found.digest).digest == found.digest
