@@ -10,6 +10,7 @@ PIPELINE = frozenset(
         "alert.sent",
         "batch.absent",
         "batch.checked",
+        "batch.cleared",
         "batch.held",
         "batch.judged",
         "batch.landed",
@@ -20,6 +21,7 @@ PIPELINE = frozenset(
         "model.trained",
         "reference.frozen",
         "run.failed",
+        "schema.changed",
     }
 )
 KINDS = PIPELINE | AUTOMATIC | {act.kind for act in RECORDED}
