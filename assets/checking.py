@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from assets.code import code_digest
 from assets.home import Site
 from assets.lake import verified
-from assets.landing import Held, Landing, land
+from assets.landing import Held, Landing, NotArrived, land
 from assets.landing_sql import engine
+from assets.sharing import settle_sharing
 from assets.sources import scratch
 from checks.overlap import Overlap, overlap
 from checks.provenance import missing_facts
+from governance.batches import RELEASED, SHARED, Standing, accepted_rules, kinds_of, standing
 from governance.declared import periods
 from governance.declared.declarations import Declaration
 
@@ -51,36 +53,63 @@ def land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) 
     """
     landing = land(declaration, batch, part, site)
     checked = check(declaration, landing, site)
-    if checked.blocking:
-        reason = _why_held(checked)
-        subject = f"{declaration.id}/{batch}/{part}"
-        body = {
-            "reason": reason,
-            "digest": landing.digest,
-            "declaration": declaration.digest,
-            "run": site.run,
-        }
+    subject = f"{declaration.id}/{batch}/{part}"
+    released = site.register.history(subject, (RELEASED,))
+    accepted = accepted_rules(released, landing.digest, declaration.digests["contract.yaml"])
+    reasons = {} if _broken_rules(checked) <= accepted else _why_held(checked, accepted)
+    if reasons:
+        body = {**reasons, "digest": landing.digest, "declaration": declaration.digest, "run": site.run}
+        body |= {"contract": declaration.digests["contract.yaml"], "rows": landing.rows}
         site.register.turn("batch.held", "batch.landed", subject, body, keys=("reason", "digest"), at=site.at)
-        raise Held(reason)
-    _let_go(landing, site)
+    else:
+        _let_go(landing, site)
+    shared = settle_sharing(declaration, batch, part, site)
+    if reasons:
+        raise Held(reasons["reason"], kind=reasons["kinds"][0])
+    if shared:
+        raise Held(shared.body["reason"], kind=SHARED)
+    _must_be_in_use(landing, standing(site.register, subject))
     return checked
 
 
-def _why_held(checked: Checked) -> str:
-    reasons = [item["reason"] for item in checked.unmet if item["blocking"]]
-    reasons += [f"provenance lacks {name}" for name in checked.missing_facts]
+def _broken_rules(checked: Checked) -> set[str]:
+    """Everything for which the batch is held, as a person names it who lets it through."""
+    rules = {item["rule"] for item in checked.unmet if item["blocking"]}
+    rules |= {f"provenance {name}" for name in checked.missing_facts}
+    return rules | ({"rows of the reference"} if checked.overlap and checked.overlap.rows else set())
+
+
+def _must_be_in_use(landing: Landing, stands: Standing) -> None:
+    if stands.usable is None and stands.discarded:
+        why = stands.discarded.body["reason"]
+        raise NotArrived(f"{landing.system}: the batch {landing.batch} was discarded after review ({why}).")
+
+
+def _why_held(checked: Checked, accepted: frozenset[str]) -> dict[str, Any]:
+    """The reason in words, and of which kinds and for which rules it is: what a person let through is none."""
+    unmet = [item for item in checked.unmet if item["blocking"] and item["rule"] not in accepted]
+    lacking = [name for name in checked.missing_facts if f"provenance {name}" not in accepted]
+    again = checked.overlap.rows if checked.overlap and "rows of the reference" not in accepted else None
+    reasons = [*(item["reason"] for item in unmet), *(f"provenance lacks {name}" for name in lacking)]
     more = f" (and {len(reasons) - 5} more)" if len(reasons) > 5 else ""
     said = [f"The contract is not met: {'; '.join(reasons[:5])}{more}."] if reasons else []
-    if checked.overlap and checked.overlap.rows:
+    if again and checked.overlap:
         said.append(f"Rows of the reference come again: {checked.overlap.reason}. Send each batch its own rows.")
-    return " ".join(said)
+    found = {"contract": unmet, "provenance": lacking, "reference_overlap": again}
+    counted = [int(item["unexpected"]) for item in unmet if item.get("unexpected") is not None]
+    return {
+        "reason": " ".join(said),
+        "kinds": [kind for kind, what in found.items() if what],
+        "rules": sorted(_broken_rules(checked) - accepted),
+        "offending": max([*counted, *([again] if again else [])], default=None),
+    }
 
 
 def _let_go(landing: Landing, site: Site) -> None:
     """What was held for its contract and now meets it (the contract changed) is landed again, in so many words."""
     subject = f"{landing.system}/{landing.batch}/{landing.part}"
-    held, came = (site.register.last(kind, subject) for kind in ("batch.held", "batch.landed"))
-    if held and came and held.seq > came.seq:
+    held = standing(site.register, subject).held
+    if held and kinds_of(held) != (SHARED,):
         site.register.record("batch.landed", subject, {**landing.body, "run": site.run}, at=site.at)
 
 
@@ -176,4 +205,5 @@ def _check_contract(declaration: Declaration, landing: Landing) -> dict[str, Any
 
 
 def _as_plain(result: RuleResult) -> dict[str, Any]:
-    return {"rule": result.rule, "blocking": result.blocking, "reason": result.reason}
+    said = {"rule": result.rule, "blocking": result.blocking, "reason": result.reason}
+    return said if result.unexpected is None else {**said, "unexpected": result.unexpected}

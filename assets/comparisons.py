@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assets.home import Site
+from assets.landing import batch_part, usable
 from assets.profiles import read_profile
 from governance.declared import periods
 from governance.declared.comparison import Against
@@ -64,11 +65,16 @@ def chosen_for(declaration: Declaration, batch: str, reference: str, site: Site)
     known: dict[str, str] = {}
     for one in sorted({one for some in wanted.values() for one in some}):
         event = site.register.last("batch.judged", f"{declaration.id}/{one}")
-        if event and event.body["inputs"]["reference"] == reference:
+        if event and event.body["inputs"]["reference"] == reference and _is_in_use(declaration, one, site):
             known[one] = event.body["inputs"]["profile"]
     return tuple(
         Chosen(against, some, {one: known[one] for one in some if one in known}) for against, some in wanted.items()
     )
+
+
+def _is_in_use(declaration: Declaration, batch: str, site: Site) -> bool:
+    """A batch that was judged and is held since then is no measure for others."""
+    return usable(declaration, batch, batch_part(declaration, batch), site) is not None
 
 
 def comparisons_of(declaration: Declaration) -> tuple[Against, ...]:

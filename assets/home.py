@@ -20,6 +20,7 @@ from governance.register import Register
 
 FOLDERS = (
     "lake",
+    "keyprints",
     "profiles",
     "reports",
     "models",
@@ -42,6 +43,11 @@ class Home:
     def lake(self) -> Path:
         """Landed batches, Parquet, named by digest. Rows of persons: readable by the service only."""
         return self.root / "lake"
+
+    @property
+    def keyprints(self) -> Path:
+        """Which landed batches share rows: keys as numbers under a secret of ours. Made anew from the lake if lost."""
+        return self.root / "keyprints"
 
     @property
     def profiles(self) -> Path:

@@ -29,8 +29,10 @@ from assets.reassessing import note_new_segments
 from assets.reference import entity_key, reference_profile
 from assets.relying import reliance_inputs, reliance_of
 from assets.sampling import rows_told_apart
+from assets.sharing import turned_by
 from assets.sources import is_unchanged
 from assets.stored import digests_of, found_whole, is_whole, whole
+from governance.batches import standing
 from governance.declared import periods
 from governance.declared.assessment import Criterion
 from governance.declared.budget import looks
@@ -138,10 +140,21 @@ def judge_restated(declaration: Declaration, batch: str, site: Site) -> tuple[st
 
     Their rows are not read again. Returns the names of those judged anew.
     """
-    restated = tuple(restated_by(agreed(declaration, site).declaration, batch, site))
-    for later in restated:
+    promised = agreed(declaration, site).declaration
+    turned = [later for later in turned_by(declaration, batch, site) if _judge_turned(declaration, later, site)]
+    restated = {later for one in (batch, *turned) for later in restated_by(promised, one, site)}
+    for later in sorted(restated):
         judge_batch(declaration, later, site)
-    return restated
+    return tuple(sorted({*restated, *turned}))
+
+
+def _judge_turned(declaration: Declaration, batch: str, site: Site) -> bool:
+    """Judges what another batch had held and let go again, unless it was. Returns whether that is new."""
+    before = site.register.last("batch.judged", f"{declaration.id}/{batch}")
+    if usable(declaration, batch, batch_part(declaration, batch), site) is None:
+        return False
+    body = judge_batch(declaration, batch, site)
+    return before is None or body != before.body
 
 
 def label_age(
@@ -271,9 +284,9 @@ def _is_whole(declaration: Declaration, batch: str, judged: dict[str, Any], site
 
 def _landed_from_the_same(declaration: Declaration, batch: str, part: Part, site: Site) -> str | None:
     """Digest of what was landed from the source as it is now; None when it changed, was refused, or never came."""
-    subject = f"{declaration.id}/{batch}/{part}"
-    came, held = (site.register.last(kind, subject) for kind in ("batch.landed", "batch.held"))
-    if came is None or (held and held.seq > came.seq):
+    stands = standing(site.register, f"{declaration.id}/{batch}/{part}")
+    came = stands.usable
+    if came is None or stands.held:
         return None
     same = came.body["declaration"] == declaration.digest
     return str(came.body["digest"]) if same and is_unchanged(declaration, part, batch, came.body["observed"]) else None

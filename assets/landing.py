@@ -14,13 +14,16 @@ from typing import Any
 
 import duckdb
 
+from assets.arriving import arrival_of
 from assets.home import Site
 from assets.lake import keep_file, verified
 from assets.landing_sql import engine, quoted_name, quoted_path, unreadable, write_parquet
 from assets.reading import Reader, wanted_columns
-from assets.refusals import Held, NotArrived
+from assets.refusals import Held, NotArrived, from_source
 from assets.sources import address_of, open_source, scratch
 from assets.stored import found_whole
+from governance.absence import OF_ROWS
+from governance.batches import Standing, standing, standings
 from governance.declared.declarations import Declaration
 from governance.declared.periods import part_of
 from governance.declared.sources import FileSource, Part
@@ -84,7 +87,15 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
             raise
         return before
     except Held as reason:
-        body = {"reason": str(reason), "declaration": declaration.digest, "run": site.run}
+        body = {
+            "reason": str(reason),
+            "kinds": [reason.kind],
+            "rows": reason.rows,
+            "offending": reason.offending,
+            "source_sha256": reason.source,
+            "declaration": declaration.digest,
+            "run": site.run,
+        }
         site.register.turn("batch.held", "batch.landed", subject, body, keys=("reason",), at=site.at)
         raise
     body["run"] = site.run
@@ -117,11 +128,18 @@ def landed(declaration: Declaration, batch: str, part: Part, site: Site) -> Land
 
 
 def usable(declaration: Declaration, batch: str, part: Part, site: Site) -> Event | None:
-    """The newest landing that was not held back afterwards for its contract: only that may go downstream."""
-    subject = f"{declaration.id}/{batch}/{part}"
-    refused = {event.body.get("digest"): event.seq for event in site.register.events("batch.held", subject)}
-    came = site.register.events("batch.landed", subject)
-    return next((e for e in reversed(came) if refused.get(e.body["digest"], 0) < e.seq), None)
+    """The newest landing that nothing holds back: only that may go downstream."""
+    return standing(site.register, f"{declaration.id}/{batch}/{part}").usable
+
+
+def judged_and_in_use(declaration: Declaration, site: Site) -> dict[str, Event]:
+    """Batch (or window) → its newest judgement, without batches of which nothing may be used any more."""
+    unused = {batch for (batch, part), one in standings(site.register, declaration.id).items() if _is_gone(part, one)}
+    return {b: event for b, event in site.register.judged_batches(declaration.id).items() if b not in unused}
+
+
+def _is_gone(part: str, stands: Standing) -> bool:
+    return part in OF_ROWS and stands.newest is not None and stands.usable is None
 
 
 def batch_part(declaration: Declaration, batch: str) -> Part:
@@ -134,10 +152,11 @@ def _take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tu
     wanted = wanted_columns(declaration, part)
     with scratch() as folder, engine(folder) as connection:
         opened = open_source(declaration, part, batch, wanted, site, connection, folder)
-        reader = Reader(connection, declaration, part, batch, opened)
-        columns = reader.columns()
-        observed = reader.observe(columns)
-        query = reader.query(columns)
+        with from_source(opened.digest):
+            reader = Reader(connection, declaration, part, batch, opened)
+            columns = reader.columns()
+            observed = reader.observe(columns)
+            query = reader.query(columns)
         if part == "outcomes":
             query = _only_of_batch(declaration, batch, site, query, connection)
         if opened.digest is None:
@@ -150,12 +169,14 @@ def _take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tu
             opened.must_be_the_same()
 
         digest, path = keep_file(site.home.lake, ".parquet", write)
+        arrival = arrival_of(declaration, batch, part, digest, path, connection, site)
     observed |= opened.observed
     observed |= {"source_sha256": opened.digest or digest, "landed_at": site.at.isoformat()}
     return {
         "digest": digest,
         "asserted": declaration.system.source(part).provenance.model_dump(mode="json", exclude_none=True),
         "observed": observed,
+        "arrival": arrival,
         "declaration": declaration.digest,
     }, path
 

@@ -79,7 +79,7 @@ class Reader:
             elif name in self.declaration.required or self.part == "outcomes":
                 problems.append(problem)
         if problems:
-            raise Held(" ".join(problems))
+            raise Held(" ".join(problems), kind="columns")
         return kept
 
     def observe(self, columns: dict[str, str]) -> dict[str, Any]:
@@ -159,7 +159,8 @@ class Reader:
             for name, rows in bad.items()
         ]
         if problems:
-            raise Held(" ".join(problems) + " Send the declared type, or change the contract.")
+            what = " ".join(problems) + " Send the declared type, or change the contract."
+            raise Held(what, kind="values", rows=counts[0], offending=max(bad.values()))
 
     def _inside(self) -> str:
         if self.part in ("outcomes", "training"):
@@ -176,13 +177,13 @@ class Reader:
             f"SELECT count(*), count(*) FILTER ({moment} IS NULL), count(*) FILTER (NOT ({inside})) FROM source"
         )
         if timeless:
-            raise Held(
-                f"The column {name!r} holds {timeless} of {rows} values that are no time. Send the declared form."
-            )
+            what = f"The column {name!r} holds {timeless} of {rows} values that are no time. Send the declared form."
+            raise Held(what, kind="values", rows=rows, offending=timeless)
         source = self.declaration.system.source(self.part)
         per_batch = isinstance(source, FileSource) and source.per_batch
         if (per_batch or self.opened.chosen) and outside:
-            raise Held(f"{outside} of {rows} rows lie outside the batch {self.batch}. Send each batch its own rows.")
+            what = f"{outside} of {rows} rows lie outside the batch {self.batch}. Send each batch its own rows."
+            raise Held(what, kind="period", rows=rows, offending=outside)
 
     def _counted(self, query: str) -> Sequence[int]:
         try:

@@ -16,6 +16,7 @@ from assets.code import code_digest
 from assets.home import Site
 from assets.judging import criteria_of, is_mature, judgement_of, look_back_days
 from assets.lake import Altered
+from assets.landing import judged_and_in_use
 from assets.profiles import has_profile, keep_profile, read_profile
 from assets.reference import reference_profile
 from assets.relying import reliance_inputs
@@ -35,7 +36,7 @@ def judge_windows(declaration: Declaration, batch: str, site: Site) -> tuple[str
     if not windows:
         return ()
     promised = agreed(declaration, site)
-    judged = site.register.judged_batches(declaration.id)
+    judged = judged_and_in_use(declaration, site)
     reference = reference_profile(declaration, site)
     # Windows overlap: each profile is read once.
     read = functools.cache(functools.partial(read_profile, site))
@@ -91,7 +92,7 @@ def window_ending_with(declaration: Declaration, batch: str, kind: object) -> st
 
 def review_window(declaration: Declaration, site: Site) -> str | None:
     """Measures everything judged so far, reference included, as one window. Returns the window's name."""
-    judged = site.register.judged_batches(declaration.id)
+    judged = judged_and_in_use(declaration, site)
     batches = [batch for batch in periods.all_batches(declaration.system) if batch in judged]
     profiles = _profiles(batches, judged)
     if not batches or profiles is None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from governance.batches import Standing, standings
 from governance.declared import periods
 from governance.declared.declarations import Declaration
-from governance.record.ledger import Event
 from governance.register import Register
+
+# Outcomes come later and apart.
+OF_ROWS = ("production", "reference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +28,11 @@ class BatchState:
 def states(declaration: Declaration, register: Register, as_of: dt.date) -> list[BatchState]:
     """Every declared batch of the system, expected against evaluated."""
     judged = {batch: event.body["inputs"] for batch, event in register.judged_batches(declaration.id).items()}
-    landed = _newest(register, "batch.landed", declaration.id)
-    held = _newest(register, "batch.held", declaration.id)
+    known = {batch: found for (batch, part), found in standings(register, declaration.id).items() if part in OF_ROWS}
     due = set(periods.due_batches(declaration.system, as_of))
     found = []
     for batch in periods.all_batches(declaration.system):
-        state, reason = _state(batch, judged, landed, held, due)
+        state, reason = _state(batch, judged, known.get(batch, Standing()), due)
         label = periods.label_of(declaration.system, batch)
         found.append(BatchState(declaration.id, batch, label, state, reason))
     return found
@@ -49,15 +51,13 @@ def record_absences(declaration: Declaration, register: Register, at: dt.datetim
 
 
 def _state(
-    batch: str,
-    judged: dict[str, dict[str, str | None]],
-    landed: dict[str, Event],
-    held: dict[str, Event],
-    due: set[str],
+    batch: str, judged: dict[str, dict[str, str | None]], standing: Standing, due: set[str]
 ) -> tuple[str, str]:
-    came, refused = landed.get(batch), held.get(batch)
-    if refused and (came is None or refused.seq > came.seq):
-        return "held", refused.body["reason"]
+    came = standing.usable
+    if standing.held:
+        return "held", standing.held.body["reason"]
+    if came is None and standing.discarded:
+        return "absent", f"discarded after review: {standing.discarded.body['reason']}"
     if batch in judged and (came is None or judged[batch].get("data") == came.body["digest"]):
         return "judged", ""
     if came:
@@ -65,13 +65,3 @@ def _state(
     if batch in due:
         return "absent", "its period and grace are over and nothing was landed"
     return "expected", "not due yet"
-
-
-def _newest(register: Register, kind: str, system: str) -> dict[str, Event]:
-    """Batch → the newest such event about its rows (outcomes come later and apart)."""
-    found = {}
-    for event in register.events(kind, f"{system}/"):
-        _, batch, part = event.subject.split("/")
-        if part in ("production", "reference"):
-            found[batch] = event
-    return found

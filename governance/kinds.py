@@ -10,6 +10,7 @@ PIPELINE = frozenset(
         "alert.sent",
         "batch.absent",
         "batch.checked",
+        "batch.cleared",
         "batch.held",
         "batch.judged",
         "batch.landed",
@@ -24,6 +25,7 @@ PIPELINE = frozenset(
         "profile.kept",
         "reference.frozen",
         "run.failed",
+        "schema.changed",
     }
 )
 KINDS = PIPELINE | AUTOMATIC | {act.kind for act in RECORDED}

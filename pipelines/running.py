@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from assets.comparisons import comparisons_of
 from assets.home import Home, site
+from governance.batches import standing
 from governance.declared import periods
 from governance.declared.declarations import Declaration
 from governance.register import Register
@@ -126,17 +127,21 @@ class Runner:
         return f"; {', '.join(periods.label_of(system, b) for b in anew)} judged anew" if anew else ""
 
     def _held(self, task: Task, before: int) -> str | None:
+        from assets.landing import batch_part
+
         if task.batch is None:
             return None
         prefix = f"{self.declaration.id}/{task.batch}/"
-        held = [event for event in self.register.events("batch.held", prefix)]
-        if held and held[-1].seq > before:
-            return f"held back: {held[-1].body['reason']}"
-        part = "outcomes" if "outcomes" in task.assets else None
-        landed = [e for e in self.register.events("batch.landed", prefix) if part is None or e.subject.endswith(part)]
-        if held and (not landed or held[-1].seq > landed[-1].seq):
-            return f"held back: {held[-1].body['reason']}"
-        return None if landed else "not arrived"
+        news = [event for event in self.register.events("batch.held", prefix) if event.seq > before]
+        if news:
+            return f"held back: {news[-1].body['reason']}"
+        part = "outcomes" if "outcomes" in task.assets else batch_part(self.declaration, task.batch)
+        stands = standing(self.register, f"{prefix}{part}")
+        if stands.held:
+            return f"held back: {stands.held.body['reason']}"
+        if stands.usable is None and stands.discarded:
+            return f"discarded: {stands.discarded.body['reason']}"
+        return None if stands.newest else "not arrived"
 
     @staticmethod
     def _failure(result: dg.ExecuteInProcessResult) -> RunFailed:

@@ -84,10 +84,12 @@ class Batches(Span):
     """Which batches are expected: without this, the absence of one could not be noticed.
 
     `windows` are looked at as a whole beside the single batches: their profiles are sums, and read no row again.
+    `overlap` says whether rows of an earlier batch may come again in a later one.
     """
 
     period: Period
     grace_days: Annotated[int, Field(ge=0)] = 0
+    overlap: Literal["refused", "allowed"] = "refused"
     windows: tuple[Window, ...] = ()
 
     @model_validator(mode="after")
