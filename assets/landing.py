@@ -14,12 +14,14 @@ from typing import Any
 
 import duckdb
 
+from assets.erased import as_before, lake_file
 from assets.home import Site
-from assets.lake import keep_file, verified
+from assets.lake import keep_file
 from assets.landing_sql import engine, quoted_name, quoted_path, unreadable, write_parquet
 from assets.reading import Reader, wanted_columns
 from assets.refusals import Held, NotArrived
 from assets.sources import address_of, open_source, scratch
+from assets.treating import treated
 from governance.declared.declarations import Declaration
 from governance.declared.periods import part_of
 from governance.declared.sources import FileSource, Part
@@ -63,7 +65,7 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
     """
     subject = f"{declaration.id}/{batch}/{part}"
     try:
-        body, path = _take_in(declaration, batch, part, site)
+        body, path = as_before(site, subject, *_take_in(declaration, batch, part, site))
     except NotArrived:
         # A source that is gone takes nothing with it: what was landed from it stays in use.
         before = landed(declaration, batch, part, site)
@@ -92,7 +94,7 @@ def landed(declaration: Declaration, batch: str, part: Part, site: Site) -> Land
     if event is None:
         return None
     body = event.body
-    path = verified(site.home.lake, body["digest"], ".parquet")
+    path = lake_file(site, body["digest"])
     return Landing(declaration.id, batch, part, body["digest"], body["observed"]["rows"], path, body)
 
 
@@ -117,7 +119,8 @@ def _take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tu
         reader = Reader(connection, declaration, part, batch, opened)
         columns = reader.columns()
         observed = reader.observe(columns)
-        query = reader.query(columns)
+        rows = treated(connection, declaration, batch, part, site, reader.query(columns), tuple(columns))
+        query, observed["personal"] = rows.query, rows.observed
         if part == "outcomes":
             query = _only_of_batch(declaration, batch, site, query, connection)
         if opened.digest is None:

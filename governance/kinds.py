@@ -18,6 +18,9 @@ PIPELINE = frozenset(
         "ledger.checkpointed",
         "ledger.named",
         "model.trained",
+        "personal.erased",
+        "personal.key_destroyed",
+        "personal.key_made",
         "reference.frozen",
         "run.failed",
     }

@@ -1,7 +1,7 @@
 """What a form of personal data is: its name, a shape that the engine can look for, and how sure one value of it is.
 
-Shapes are RE2 (no look-around), so that DuckDB can sort out beforehand; where a value begins and ends is told by the
-edges below, in Python. A check digit that a made-up number passes one time in ten tells a column and not a value.
+Where a value begins and ends is told by the edges below; what the engine sorts out beforehand is in `sieves`. A check
+digit that a made-up number passes one time in ten tells a column and not a value.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Form:
     name : str
         As it is told, and put in the place of a value: `<e-mail address>`.
     shape : str
-        Of a value as people write it, RE2. With a group `value`, only that is the value.
+        Of a value as people write it. With a group `value`, only that is the value.
     grade : callable
         Of a text that has the shape.
     bare : str

@@ -45,7 +45,7 @@ def spans_of(form: Form, text: str, *, named: bool = False) -> Iterator[Span]:
     for match in form.pattern.finditer(text):
         start, end = _value(match)
         grade = form.grade(text[start:end])
-        if grade is Grade.LIKELY and (named or form.is_named_by(_around(text, match.start(), match.end()))):
+        if grade is Grade.LIKELY and (named or form.is_named_by(text[max(0, match.start() - NEAR) : match.start()])):
             grade = Grade.SURE
         if grade:
             yield Span(form.name, start, end, grade)
@@ -53,7 +53,7 @@ def spans_of(form: Form, text: str, *, named: bool = False) -> Iterator[Span]:
 
 def found_in(text: str, *, more: Iterable[Recogniser] = ()) -> list[Span]:
     """What the text holds, in order and without overlaps: of two in one place the surer, then the longer."""
-    masked = _NOBODYS.sub(lambda match: "\x00" * len(match[0]), text)
+    masked = without_nobodys(text)
     # A day of birth is the one form that is about a day.
     found = [s for form in FORMS for s in spans_of(form, text if form is persons.BIRTH else masked)]
     found += [span for recogniser in more for span in recogniser.spans(text)]
@@ -63,6 +63,11 @@ def found_in(text: str, *, more: Iterable[Recogniser] = ()) -> list[Span]:
         if all(span.end <= other.start or other.end <= span.start for other in kept):
             kept.append(span)
     return sorted(kept, key=lambda span: span.start)
+
+
+def without_nobodys(text: str) -> str:
+    """The text, as long as before, with moments, digests and ids of runs blotted out."""
+    return _NOBODYS.sub(lambda match: "\x00" * len(match[0]), text)
 
 
 def redacted(text: str, *, more: Iterable[Recogniser] = ()) -> str:
@@ -82,7 +87,3 @@ def _value(match: re.Match[str]) -> tuple[int, int]:
         if match.re.groupindex.get(name) and match.group(name) is not None:
             return match.span(name)
     return match.span()
-
-
-def _around(text: str, start: int, end: int) -> str:
-    return text[max(0, start - NEAR) : start] + " " + text[end : end + NEAR // 4]
