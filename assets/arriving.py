@@ -13,8 +13,9 @@ from typing import Any
 
 import duckdb
 
+from assets.erased import lake_file
 from assets.home import Site
-from assets.lake import Altered, verified
+from assets.lake import Altered
 from assets.landing_sql import quoted_name, quoted_path
 from governance.batches import Standing, standing
 from governance.declared import periods
@@ -39,9 +40,7 @@ def arrival_of(
         return {}
     subject = f"{declaration.id}/{batch}/{part}"
     stands = standing(site.register, subject)
-    first = next(
-        (e for e in site.register.history(subject, ("batch.landed",)) if e.body["digest"] == digest), None
-    )
+    first = next((e for e in site.register.history(subject, ("batch.landed",)) if e.body["digest"] == digest), None)
     first_seen = dt.datetime.fromisoformat(first.at).date() if first else site.at.date()
     return {
         **timing(declaration, batch, part, first_seen),
@@ -78,7 +77,7 @@ def _correction(
         return {name: known.get(name) for name in ("supersedes", "rows_before", "added", "removed", "changed")}
     named = {"supersedes": before.body["digest"], "rows_before": before.body["observed"]["rows"]}
     try:
-        old = verified(site.home.lake, before.body["digest"], ".parquet")
+        old = lake_file(site, before.body["digest"])
     except Altered:
         # The new rows are as good as they are; what they were compared with is told by whoever reads it.
         return {**named, "added": None, "removed": None, "changed": None}

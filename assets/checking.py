@@ -6,16 +6,18 @@ checked once, and a check whose tool broke is tried again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from assets.code import code_digest
+from assets.erased import lake_file
 from assets.home import Site
-from assets.lake import verified
 from assets.landing import Held, Landing, NotArrived, land
 from assets.landing_sql import engine
 from assets.sharing import settle_sharing
 from assets.sources import scratch
+from assets.treating import key_id
 from checks.overlap import Overlap, overlap
 from checks.provenance import missing_facts
 from governance.batches import RELEASED, SHARED, Standing, accepted_rules, kinds_of, standing
@@ -180,9 +182,24 @@ def _check_overlap(declaration: Declaration, landing: Landing, site: Site) -> di
     key, time = system.the("key"), system.the("time") or ""
     if key is not None and key == system.the("entity"):
         return asdict(Overlap(0, "the key is the entity: its rows may come again, and count for what they are worth"))
-    reference = {batch: verified(site.home.lake, digest, ".parquet") for batch, digest in beside.items()}
+    other = _other_key(declaration, landing, beside, site)
+    if other:
+        return asdict(Overlap(None, f"not evaluated: {other}"))
+    reference = {batch: lake_file(site, digest) for batch, digest in beside.items()}
     with scratch() as folder, engine(folder) as connection:
         return asdict(overlap(connection, landing.path, reference, key, time))
+
+
+def _other_key(declaration: Declaration, landing: Landing, beside: Mapping[str, str], site: Site) -> str | None:
+    """Why keys of the batch and of the reference cannot be told to be the same: they were pseudonymised apart."""
+    name = declaration.system.the("key")
+    if name is None or name not in landing.body["observed"].get("personal", {}).get("pseudonymise", ()):
+        return None
+    mine, digests = key_id(landing.body), set(beside.values())
+    landings = [e for e in site.register.events("batch.landed", f"{declaration.id}/") if e.body["digest"] in digests]
+    if {key_id(event.body) for event in landings} <= {mine}:
+        return None
+    return f"the batch and the reference were pseudonymised with different keys, so that {name!r} cannot be compared"
 
 
 def _check_contract(declaration: Declaration, landing: Landing) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import duckdb
 
+from assets.erased import lake_file
 from assets.home import Site, secret
-from assets.lake import Altered, verified
+from assets.lake import Altered
 from assets.landing_sql import engine, quoted_name, quoted_path, quoted_text
 from assets.sources import scratch
 from checks.overlap import TELLING
@@ -96,7 +97,7 @@ class Keyprints:
         """Enters a landing's keys, and counts what it shares with every other. What is there is not entered again."""
         if self._index.execute("SELECT 1 FROM landing WHERE digest = ?", (digest,)).fetchone():
             return
-        prints = self._prints(verified(self._site.home.lake, digest, ".parquet"))
+        prints = self._prints(lake_file(self._site, digest))
         self._index.execute("BEGIN IMMEDIATE")
         try:
             self._enter(batch, digest, prints)

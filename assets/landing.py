@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from assets.arriving import arrival_of
+from assets.erased import as_before, lake_file
 from assets.home import Site
 from assets.lake import keep_file, verified
 from assets.landing_sql import engine, quoted_name, quoted_path, unreadable, write_parquet
@@ -22,6 +23,7 @@ from assets.reading import Reader, wanted_columns
 from assets.refusals import Held, NotArrived, from_source
 from assets.sources import address_of, open_source, scratch
 from assets.stored import found_whole
+from assets.treating import treated
 from governance.absence import OF_ROWS
 from governance.batches import Standing, standing, standings
 from governance.declared.declarations import Declaration
@@ -58,12 +60,14 @@ class Landing:
     def path(self) -> Path:
         """The file in the lake, its bytes verified at this moment: whoever reads it asks for it here.
 
+        Its name differs from `digest` where rows of persons were erased since.
+
         Raises
         ------
         Altered
             It is not the one that was landed.
         """
-        return verified(self.file.parent, self.digest, ".parquet")
+        return verified(self.file.parent, self.file.stem, ".parquet")
 
 
 def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landing:
@@ -79,7 +83,7 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
     subject = f"{declaration.id}/{batch}/{part}"
     _look_at_what_is_there(subject, site)
     try:
-        body, path = _take_in(declaration, batch, part, site)
+        body, path = as_before(site, subject, *_take_in(declaration, batch, part, site))
     except NotArrived:
         # A source that is gone takes nothing with it: what was landed from it stays in use.
         before = landed(declaration, batch, part, site)
@@ -108,7 +112,7 @@ def _look_at_what_is_there(subject: str, site: Site) -> None:
     """What was landed before may be written over now: should it have been altered, that is noted first."""
     event = site.register.last("batch.landed", subject)
     if event is not None:
-        found_whole(site, lambda: verified(site.home.lake, event.body["digest"], ".parquet"), part=subject)
+        found_whole(site, lambda: lake_file(site, event.body["digest"]), part=subject)
 
 
 def landed(declaration: Declaration, batch: str, part: Part, site: Site) -> Landing | None:
@@ -123,7 +127,7 @@ def landed(declaration: Declaration, batch: str, part: Part, site: Site) -> Land
     if event is None:
         return None
     body = event.body
-    path = verified(site.home.lake, body["digest"], ".parquet")
+    path = lake_file(site, body["digest"])
     return Landing(declaration.id, batch, part, body["digest"], body["observed"]["rows"], path, body)
 
 
@@ -156,7 +160,8 @@ def _take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tu
             reader = Reader(connection, declaration, part, batch, opened)
             columns = reader.columns()
             observed = reader.observe(columns)
-            query = reader.query(columns)
+            rows = treated(connection, declaration, batch, part, site, reader.query(columns), tuple(columns))
+            query, observed["personal"] = rows.query, rows.observed
         if part == "outcomes":
             query = _only_of_batch(declaration, batch, site, query, connection)
         if opened.digest is None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from assets.engines import connected
+from assets.erased import lake_file
 from assets.home import Site
-from assets.lake import verified
 from assets.landing_sql import quoted_name, quoted_path
 from assets.reference import entity_key
 from governance.declared.declarations import Declaration
@@ -63,7 +63,7 @@ def _reference_files(declaration: Declaration, site: Site) -> list[Path]:
     """The landed batches that the reference was frozen from."""
     event = site.register.last("reference.frozen", declaration.id)
     assert event is not None
-    return [verified(site.home.lake, digest, ".parquet") for digest in event.body["inputs"]["batches"].values()]
+    return [lake_file(site, digest) for digest in event.body["inputs"]["batches"].values()]
 
 
 def _drawn(

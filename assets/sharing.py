@@ -30,7 +30,9 @@ def settle_sharing(declaration: Declaration, batch: str, part: str, site: Site) 
             index.enter(batch, stands.offered.body["digest"])
         reason = _settle(declaration, batch, stands, batch, index, site)
         for later in _later(index, batch):
-            _settle(declaration, later, standing(site.register, f"{declaration.id}/{later}/production"), batch, index, site)
+            _settle(
+                declaration, later, standing(site.register, f"{declaration.id}/{later}/production"), batch, index, site
+            )
     return reason
 
 

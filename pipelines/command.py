@@ -30,6 +30,7 @@ from pipelines import (
     drafting_command,
     organisation_command,
     oversight_command,
+    personal_command,
 )
 from pipelines.ledger_command import ledger
 from pipelines.standing import standing_of
@@ -50,7 +51,7 @@ SUPERSEDED = click.option("--all", "superseded", is_flag=True, help="Superseded 
 SECTIONS = {
     "Run": ("demo", "run", "fetch", "up", "check"),
     "What was found": ("status", "measurements", "verdicts", "explain", "inspect", "prove", "backtest", "replay"),
-    "Data": ("init", "import", "quality"),
+    "Data": ("init", "import", "quality", "personal"),
     "Nonconformities": ("nonconformities", "case", "due", "follow"),
     "The organisation": ("documents", "risks", "objectives", "applicability", "inventory", "systems", "roles"),
     "Approval": ("assessment", "releases"),
@@ -105,6 +106,7 @@ for _command in (
     *oversight_command.COMMANDS,
     *organisation_command.COMMANDS,
     *drafting_command.COMMANDS,
+    *personal_command.COMMANDS,
 ):
     main.add_command(_command)
 

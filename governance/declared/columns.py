@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from governance.declared.metrics import Values
+from governance.declared.personal import Treated, role_problem
 from governance.shapes import Strict
 
 Role = Literal["time", "key", "entity", "feature", "attribute", "score", "prediction", "label"]
@@ -46,9 +47,17 @@ class Column(Strict):
     format: str | None = None
     meaning: str | None = None
     reliance: Annotated[float, Field(ge=0)] | None = None
+    personal: Treated | None = None
 
     @model_validator(mode="after")
     def _relies_on_features(self) -> Column:
         if self.reliance is not None and "feature" not in self.roles:
             raise ValueError("`reliance` is said of a column with the role feature.")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_treated_so(self) -> Column:
+        problem = role_problem(self.personal.treatment, frozenset(self.roles)) if self.personal else None
+        if problem:
+            raise ValueError(problem)
         return self

@@ -18,6 +18,7 @@ from governance.declared.criterion_faults import criterion_faults
 from governance.declared.drafts import besides, decided, unfinished
 from governance.declared.metrics import METRICS
 from governance.declared.periods import floor
+from governance.declared.personal import type_faults
 from governance.declared.system import Model, System, kind_of
 from governance.documents import Document, parsed, shaped
 from governance.faults import DeclarationFaults, Fault, UsageFault
@@ -214,6 +215,8 @@ def _system_faults(system: System, document: Document | None, folder: Path, type
         what = f"columns.{name}: a regression needs a number here, and this is a category or no number."
         remedy = "Make it integer or number in the contract, without the role attribute and without another kind."
         yield document.fault(("columns", name), what, remedy)
+    for name, what, remedy in type_faults(system.treated, types):
+        yield document.fault(("columns", name, "personal"), what, remedy)
     period = system.batches.period
     for key, day in (
         ("reference.from", system.reference.from_),

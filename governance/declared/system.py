@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from governance.declared.columns import BY_TYPE, Column, Kind, Role
 from governance.declared.metrics import Task
+from governance.declared.personal import Personal
 from governance.declared.sources import Part, Sources
 from governance.shapes import Identifier, Party, Strict, Team, Text
 
@@ -160,6 +161,11 @@ class System(Strict):
     def the(self, role: Role) -> str | None:
         """The one column with this role, or None."""
         return next(iter(self.having(role)), None)
+
+    @property
+    def treated(self) -> dict[str, Personal]:
+        """Columns that hold personal data and are kept, with what is done to them first."""
+        return {name: column.personal for name, column in self.columns.items() if column.personal}
 
     @property
     def threshold(self) -> float | None:

@@ -7,19 +7,13 @@ the middle of a step, or a real SIGKILL of a process; whoever crashed starts the
 from __future__ import annotations
 
 import datetime as dt
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -266,12 +260,17 @@ def test_any_history_ends_as_it_does_in_order(
 ) -> None:
     histories = {
         index: [
-            Version((*(keys_of(index, 2) if own else ()), *(f"k{o}-0" for o in sorted(others | ({index} - {0})))), fault, r)
+            Version(
+                (*(keys_of(index, 2) if own else ()), *(f"k{o}-0" for o in sorted(others | ({index} - {0})))), fault, r
+            )
             for r, (fault, others, own) in enumerate(some)
         ]
         for index, some in enumerate(sent)
     }
-    histories = {i: [Version(tuple(dict.fromkeys(v.keys)) or ("z",), v.fault, v.revision) for v in vs] for i, vs in histories.items()}
+    histories = {
+        i: [Version(tuple(dict.fromkeys(v.keys)) or ("z",), v.fault, v.revision) for v in vs]
+        for i, vs in histories.items()
+    }
     steps = shuffled(histories, random.Random(seed))
     in_order = sorted(steps, key=lambda step: step[0])
     seen = []

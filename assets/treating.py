@@ -1,0 +1,196 @@
+"""What is done to the persons in a batch before anything of it is written, and what is looked for that nobody declared.
+
+In this order: rows of persons who were erased are left out, keys and entities are pseudonymised, texts are redacted,
+and then every text column is looked at that nothing was decided about. What is found holds the batch back.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+from duckdb.func import ARROW
+
+from assets.home import Site
+from assets.keyring import Key, key_named, newest_key, suppressed, suppression
+from assets.landing_sql import quoted_name, unreadable
+from assets.refusals import Held
+from checks.undeclared import SAMPLE_OF_OTHERS, Finding, undeclared
+from governance.declared.declarations import Declaration
+from governance.declared.periods import part_of
+from governance.declared.personal import NAMING
+from governance.declared.sources import Part
+from governance.faults import UsageFault
+from governance.recognised.column_names import looks_personal_by_name
+from governance.recognised.reading import BUILT_IN, Recogniser, redacted
+
+BUILT_IN_ALONE, WITH_PRESIDIO = "built-in", "presidio"
+
+
+@dataclass(frozen=True, slots=True)
+class Treated:
+    """The batch's rows as they may be written, and what the record says was done and looked for."""
+
+    query: str
+    observed: dict[str, Any]
+
+
+def treated(
+    connection: duckdb.DuckDBPyConnection,
+    declaration: Declaration,
+    batch: str,
+    part: Part,
+    site: Site,
+    query: str,
+    columns: Sequence[str],
+) -> Treated:
+    """A batch's typed rows without the personal data that must not be kept.
+
+    Raises
+    ------
+    Held
+        Personal data is in a column that is not declared to hold any; or the key of the batch was destroyed.
+    UsageFault
+        Recognisers were asked for that are not installed.
+    """
+    ways = {name: item.treatment for name, item in declaration.system.treated.items() if name in columns}
+    more = _recognisers()
+    observed: dict[str, Any] = {"recognisers": [BUILT_IN, *(item.name for item in more)]}
+    query = _without_erased(connection, declaration, site, query, columns)
+    key = _key_for(declaration, batch, part, site) if "pseudonymise" in ways.values() else None
+    query = _rewritten(connection, declaration, query, columns, ways, key, more)
+    for way in sorted(set(ways.values())):
+        observed[way] = sorted(name for name in ways if ways[name] == way)
+    if key is not None:
+        observed["key"] = key.id
+    texts = [name for name in columns if declaration.types[name] == "string" and name not in ways]
+    named = [name for name in columns if name not in ways and looks_personal_by_name(name)]
+    if named:
+        observed["suspected_by_name"] = sorted(named)
+    _must_hold_none(connection, query, texts, more)
+    return Treated(query, observed)
+
+
+def key_id(body: Mapping[str, Any]) -> str | None:
+    """The key that a landing's pseudonyms were made with; None where it has none."""
+    found = body["observed"].get("personal", {}).get("key")
+    return str(found) if found else None
+
+
+def _must_hold_none(
+    connection: duckdb.DuckDBPyConnection, query: str, texts: Sequence[str], more: Sequence[Recogniser]
+) -> None:
+    try:
+        found = undeclared(connection, query, texts, more=more)
+    except duckdb.Error as error:
+        raise unreadable(error) from None
+    if found:
+        raise Held(f"{' '.join(map(str, found))} {_remedy(found)}")
+
+
+def _remedy(found: Sequence[Finding]) -> str:
+    it = "it" if len(found) == 1 else "them"
+    return (
+        f"Declare {it} in system.yaml: drop {it} under `personal`; or give the column `personal: pseudonymise` (a key "
+        f"or entity), `personal: redact` (a text), or `personal: {{treatment: allowed, reason: ...}}`."
+    )
+
+
+def _recognisers() -> tuple[Recogniser, ...]:
+    """What looks beside the built-in recognisers: nothing, unless AIMS_PERSONAL asks for it."""
+    asked = os.environ.get("AIMS_PERSONAL", BUILT_IN_ALONE)
+    if asked == BUILT_IN_ALONE:
+        return ()
+    if asked != WITH_PRESIDIO:
+        raise UsageFault(f"AIMS_PERSONAL={asked} is not known. Write {BUILT_IN_ALONE} or {WITH_PRESIDIO}.")
+    from checks.presidio import presidio
+
+    return (presidio(SAMPLE_OF_OTHERS),)
+
+
+def _key_for(declaration: Declaration, batch: str, part: Part, site: Site) -> Key:
+    """A batch keeps the key that it first came with: the same source is the same bytes, and its outcomes join."""
+    before = part
+    if part == "outcomes":
+        own = part_of(declaration.system, batch) == "reference" and declaration.system.sources.reference
+        before = "reference" if own else "production"
+    last = site.register.last("batch.landed", f"{declaration.id}/{batch}/{before}")
+    name = key_id(last.body) if last else None
+    if name is None:
+        return newest_key(site)
+    key = key_named(site.home, name)
+    if key is not None:
+        return key
+    if part == "outcomes":
+        raise Held(
+            f"The batch {batch} was pseudonymised with the key {name}, which is not there any more: its outcomes "
+            f"cannot be joined. Put the key back, or land the batch again from its source."
+        )
+    return newest_key(site)
+
+
+def _without_erased(
+    connection: duckdb.DuckDBPyConnection, declaration: Declaration, site: Site, query: str, columns: Sequence[str]
+) -> str:
+    """The rows of persons who were erased are not taken in again, however often they are sent."""
+    listed = suppressed(site.home, declaration.id)
+    system = declaration.system
+    naming = [name for name in columns if NAMING & set(system.columns[name].roles)] if listed else []
+    kept = []
+    for place, name in enumerate(naming):
+
+        def is_listed(value: str, column: str = name) -> bool:
+            return suppression(site.home, declaration.id, column, value) in listed
+
+        _register(connection, f"aims_erased_{place}", is_listed, "BOOLEAN")
+        column = quoted_name(name)
+        kept.append(f"({column} IS NULL OR NOT aims_erased_{place}(CAST({column} AS VARCHAR)))")
+    return f"SELECT * FROM ({query}) WHERE {' AND '.join(kept)}" if kept else query
+
+
+def _rewritten(
+    connection: duckdb.DuckDBPyConnection,
+    declaration: Declaration,
+    query: str,
+    columns: Sequence[str],
+    ways: Mapping[str, str],
+    key: Key | None,
+    more: Sequence[Recogniser],
+) -> str:
+    changed = []
+    for place, name in enumerate(columns):
+        way, function = ways.get(name), f"aims_treated_{place}"
+        if way == "pseudonymise":
+            assert key is not None
+
+            def pseudonym(value: str, key: Key = key, column: str = name) -> str:
+                return key.pseudonym(declaration.id, column, value)
+
+            _register(connection, function, pseudonym, "VARCHAR")
+        elif way == "redact":
+            _register(connection, function, lambda value: redacted(value, more=more), "VARCHAR")
+        else:
+            continue
+        changed.append(f"{function}({quoted_name(name)}) AS {quoted_name(name)}")
+    return f"SELECT * REPLACE ({', '.join(changed)}) FROM ({query})" if changed else query
+
+
+def _register(connection: duckdb.DuckDBPyConnection, name: str, function: Callable[[str], Any], returns: str) -> None:
+    """A function of a text for the engine, called for a vector of rows at a time; NULL stays NULL."""
+    import pyarrow as pa
+
+    kind = pa.bool_() if returns == "BOOLEAN" else pa.string()
+
+    def of_vector(values: Any) -> Any:
+        known: dict[str, Any] = {}
+        made = []
+        for value in values.to_pylist():
+            if value is not None and value not in known:
+                known[value] = function(value)
+            made.append(None if value is None else known[value])
+        return pa.array(made, kind)
+
+    connection.create_function(name, of_vector, ["VARCHAR"], returns, type=ARROW)
