@@ -30,6 +30,7 @@ from pipelines import (
     drafting_command,
     organisation_command,
     oversight_command,
+    quality_command,
 )
 from pipelines.ledger_command import ledger
 from pipelines.standing import standing_of
@@ -105,6 +106,7 @@ for _command in (
     *oversight_command.COMMANDS,
     *organisation_command.COMMANDS,
     *drafting_command.COMMANDS,
+    *quality_command.COMMANDS,
 ):
     main.add_command(_command)
 

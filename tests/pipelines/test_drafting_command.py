@@ -147,6 +147,9 @@ def test_after_the_edits_it_runs_from_landing_to_a_verdict(empty: Made) -> None:
     assert judged["features_are_stable"] == "conforming"
     assert judged["ranking_is_useful"] in ("conforming", "warning", "breach", "inconclusive")
     assert "selected_alike_by_sex" in judged
+    told = [json.loads(line) for line in empty.aims("quality", "loans", "--json").output.splitlines()]
+    unseen = {row["about"]: row["value"] for row in told if row["measure"] == "unseen_share"}
+    assert unseen["region"] == 0 and unseen["Geschlecht"] == 0, "from the profile that the run kept"
 
 
 @pytest.mark.parametrize("left", ["needs_judgement", "TODO"])
