@@ -19,7 +19,7 @@ import ibis.expr.types as ir
 
 from assets.inspection import may_be_personal
 from assets.opening import Desk, Opened, form_of
-from checks.guessing import MOST_VALUES, Roles, Seen, about_properties, guess_roles, property_of
+from checks.guessing import MOST_VALUES, Roles, Seen, about_properties, guess_roles, is_part_of_a_name, property_of
 from checks.imports.carried import contract_of
 from checks.personal import VALUE_SHAPES, looks_personal, why_personal
 from checks.skeleton import SystemDraft, assessment_text, contract_text, system_text
@@ -105,6 +105,8 @@ def _seen(opened: Opened) -> dict[str, Seen]:
 
 
 def _why_personal(facts: ColumnFacts) -> str | None:
+    if is_part_of_a_name(facts.name) and facts.family == "text":
+        return "by its name"
     shares = {shape: n / facts.present for shape, n in facts.shapes.items()} if facts.present else {}
     return why_personal(facts.name, shares) if may_be_personal(facts) else None
 

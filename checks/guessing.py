@@ -29,10 +29,24 @@ SENSITIVE = frozenset(
 )
 LABEL = frozenset(
     {"label", "target", "outcome", "outcomes", "truth", "actual", "y", "default", "defaulted", "churn", "churned"}
-    | {"fraud", "ziel", "zielvariable", "resultat", "objetivo"}
+    | {
+        "recid",
+        "recidivism",
+        "repaid",
+        "readmitted",
+        "survived",
+        "converted",
+        "fraud",
+        "ziel",
+        "zielvariable",
+        "resultat",
+        "objetivo",
+    }
 )
 SCORE = frozenset({"score", "probability", "prob", "proba", "probabilities", "likelihood", "risk"})
 PREDICTION = frozenset({"prediction", "predicted", "predictions", "pred", "yhat", "decision", "forecast", "prognose"})
+# Whole names of columns that hold a part of a person's name.
+NAMES = frozenset({"first", "last", "given", "family", "middle", "maiden", "vor", "nach", "nom", "nombre", "nome"})
 TIME = frozenset({"date", "day", "time", "timestamp", "datetime", "datum", "fecha", "data", "jour", "created", "month"})
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 # As many values as a set that somebody could have written down.
@@ -49,6 +63,11 @@ def words(name: str) -> frozenset[str]:
 def looks_sensitive(name: str) -> bool:
     """Whether the name has a word for what people must not be treated differently by."""
     return bool(words(name) & SENSITIVE)
+
+
+def is_part_of_a_name(name: str) -> bool:
+    """Whether the column is called `first` or `last` and the like, with nothing else."""
+    return len(words(name)) == 1 and bool(words(name) & NAMES)
 
 
 @dataclass(frozen=True)
@@ -121,7 +140,8 @@ def guess_roles(seen: Mapping[str, Seen]) -> Roles:
     times = [column for column in usable if column.facts.family == "time" and column.complete]
     give(_named(times, TIME) or (times[0] if times else None), "time", "which decides the batch of a row")
     rest = [column for column in usable if column.name not in found]
-    label = _named([column for column in rest if column.is_binary or _is_quantity(column)], LABEL)
+    outcomes = [c for c in rest if (c.is_binary or _is_quantity(c)) and not words(c.name) & (SCORE | PREDICTION)]
+    label = _named(outcomes, LABEL)
     give(label, "label", "by its name; it must be what became true, coded 1 and 0")
     rest = [column for column in rest if column.name not in found]
     score = _named([column for column in rest if _is_quantity(column) and not column.is_binary], SCORE | PREDICTION)

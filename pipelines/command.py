@@ -31,6 +31,7 @@ from pipelines import (
     organisation_command,
     oversight_command,
     personal_command,
+    quality_command,
 )
 from pipelines.ledger_command import ledger
 from pipelines.standing import standing_of
@@ -107,6 +108,7 @@ for _command in (
     *organisation_command.COMMANDS,
     *drafting_command.COMMANDS,
     *personal_command.COMMANDS,
+    *quality_command.COMMANDS,
 ):
     main.add_command(_command)
 

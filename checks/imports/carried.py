@@ -154,6 +154,21 @@ class Drafted:
         return contract_of(self.name, [*self.columns.values()], self.quality)
 
 
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """A part of a document that must hold keys; nothing at all holds none.
+
+    Raises
+    ------
+    NotKnown
+        It is something else, so the document is not the one that it was taken for.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise NotKnown(f"its `{what}` is a {type(value).__name__} and holds no keys")
+    return value
+
+
 def identifier(text: str) -> str:
     """A name that is usable as an id: small letters, digits and underscores."""
     plain = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")

@@ -68,7 +68,7 @@ class _Draft:
 
     def role(self, what: str, column: Any, role: str, logical: str | None = None, kind: str | None = None) -> None:
         """Gives the column a role; `time` and the like take the place of `feature`."""
-        if not isinstance(column, str):
+        if not isinstance(column, str) or not column:
             self.left(what, "it is no name of a column")
             return
         known = self.columns.setdefault(column, {"roles": []})

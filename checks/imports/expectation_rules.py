@@ -379,10 +379,17 @@ def _quantiles(asked: Asked) -> Answer:
     if asked.take("allow_relative_error", False):
         raise CannotCarry("quantiles are exact here: allow_relative_error has no counterpart")
     asked.notes.append("a quantile is a value of the column (quantile_disc), as where a database answers")
-    pieces = []
-    for quantile, (low, high) in zip(ranges.get("quantiles", ()), ranges.get("value_ranges", ()), strict=True):
+    quantiles, limits = (
+        ranges.get(key) if isinstance(ranges, Mapping) else None for key in ("quantiles", "value_ranges")
+    )
+    if not isinstance(quantiles, list) or not isinstance(limits, list) or len(quantiles) != len(limits):
+        raise CannotCarry("quantile_ranges must have as many value_ranges as quantiles")
+    pieces: list[Piece] = []
+    for quantile, ends in zip(quantiles, limits, strict=True):
+        if not isinstance(ends, list) or len(ends) != 2:
+            raise CannotCarry("each of its value_ranges must be a lower and an upper limit")
         what = f"quantile_disc({sql.number(column)}, {sql.literal(quantile)})"
-        pieces += [Piece(column, _query(asked, what, demand)) for demand in sql.demands(low, high)]
+        pieces += [Piece(column, _query(asked, what, demand)) for demand in sql.demands(ends[0], ends[1])]
     if not pieces:
         raise CannotCarry("it names no quantile")
     return pieces

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from checks.imports import carried
-from checks.imports.carried import Became, CannotCarry, Drafted, Imported, NotKnown, Piece, Told, identifier
+from checks.imports.carried import Became, CannotCarry, Drafted, Imported, NotKnown, Piece, Told, identifier, mapping
 from checks.imports.expectation_rules import HANDLERS, WHY_NOT, Answer, Asked
 
 SOURCE = "Great Expectations suite"
@@ -56,6 +56,10 @@ def _suite(text: str) -> dict[str, Any]:
         raise NotKnown("it has no `expectations` with a `name` (1.x) or `expectation_suite_name` (0.x)")
     if not all(isinstance(item, dict) and _type_name(item) for item in suite["expectations"]):
         raise NotKnown("an item of `expectations` has no `type` (1.x) or `expectation_type` (0.x)")
+    for item in suite["expectations"]:
+        mapping(item.get("kwargs"), "kwargs")
+        mapping(item.get("meta"), "meta")
+    mapping(suite.get("meta"), "meta")
     found: dict[str, Any] = suite
     return found
 
@@ -109,7 +113,7 @@ def _take_in(item: Mapping[str, Any], index: int, contract: Drafted) -> Iterator
         guessed = [f"{p.column} is taken for {p.type}" for p in pieces if p.type and p.column and p.column not in known]
         yield Told(what, partly, "; ".join(dict.fromkeys([*map(_said, pieces), *asked.notes, *guessed])))
     meta = item.get("meta") or {}
-    left = sorted(set(meta) - {"notes"}) if isinstance(meta, Mapping) else ["meta"]
+    left = sorted(set(meta) - {"notes"})
     if left:
         yield Told(f"{what}: meta {', '.join(left)}", Became.NOT_CARRIED, "says nothing of the data")
 

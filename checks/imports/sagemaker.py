@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from checks.imports import sql
-from checks.imports.carried import Became, CannotCarry, Drafted, Imported, NotKnown, Piece, Told, identifier
+from checks.imports.carried import Became, CannotCarry, Drafted, Imported, NotKnown, Piece, Told, identifier, mapping
 
 CONSTRAINTS, STATISTICS = "SageMaker constraints", "SageMaker statistics"
 _TYPES = {"Integral": "integer", "Fractional": "number", "String": "string"}
@@ -31,7 +31,7 @@ def import_constraints(text: str, name: str) -> Imported:
     """
     document = _document(text)
     features = _features(document)
-    config = document.get("monitoring_config") or {}
+    config = mapping(document.get("monitoring_config"), "monitoring_config")
     contract, told = Drafted(identifier(name)), []
     for feature in features:
         told += list(_feature(feature, config, contract))
@@ -57,7 +57,7 @@ def import_statistics(text: str, name: str) -> Imported:
         columns[of] = dict(_held(feature))
         told.append(Told(f"{of}: statistics", Became.PARTLY, "counts and moments, as a note beside the declaration"))
         told += list(_not_held(feature))
-    items = (document.get("dataset") or {}).get("item_count")
+    items = mapping(document.get("dataset"), "dataset").get("item_count")
     summary = {"rows": items, "columns": columns}
     return Imported(STATISTICS, contract.document(), tuple(told), summary=summary)
 
@@ -80,7 +80,9 @@ def _document(text: str) -> dict[str, Any]:
 
 def _features(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = document.get("features")
-    if not isinstance(found, list) or not all(isinstance(f, dict) and isinstance(f.get("name"), str) for f in found):
+    if not isinstance(found, list) or not all(
+        isinstance(f, dict) and f.get("name") and isinstance(f["name"], str) for f in found
+    ):
         raise NotKnown("it has no `features` with a `name` each")
     return found
 
@@ -91,7 +93,10 @@ def _feature(feature: Mapping[str, Any], config: Mapping[str, Any], contract: Dr
     yield from _tried(contract, f"{of}: inferred_type", lambda: _typed(of, feature, config))
     if feature.get("completeness") is not None:
         yield from _tried(contract, f"{of}: completeness", lambda: _complete(of, feature["completeness"]))
-    numbers, texts = feature.get("num_constraints") or {}, feature.get("string_constraints") or {}
+    numbers, texts = (
+        mapping(feature.get("num_constraints"), "num_constraints"),
+        mapping(feature.get("string_constraints"), "string_constraints"),
+    )
     if numbers.get("is_non_negative"):
         yield from _tried(contract, f"{of}: is_non_negative", lambda: _not_negative(of))
     if texts.get("domains"):
@@ -159,7 +164,7 @@ def _share(found: Any) -> Decimal:
 
 def _criteria(features: list[dict[str, Any]], config: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[Told]]:
     """How far a distribution may move, as drafts: what is measured here is not what was measured there."""
-    asked = config.get("distribution_constraints") or {}
+    asked = mapping(config.get("distribution_constraints"), "distribution_constraints")
     if asked.get("perform_comparison", "Enabled") != "Enabled":
         return [], [Told("distribution_constraints", Became.NOT_CARRIED, "comparison is switched off in it")]
     criteria, told = [], []
@@ -190,7 +195,7 @@ def _left_over(document: Mapping[str, Any], config: Mapping[str, Any]) -> Iterat
     for key in sorted(set(config) - known):
         why = "every check is made, and every number is kept" if key in _SWITCHES else "it has no counterpart here"
         yield Told(f"monitoring_config.{key}", Became.NOT_CARRIED, why)
-    distribution = config.get("distribution_constraints") or {}
+    distribution = mapping(config.get("distribution_constraints"), "distribution_constraints")
     for key in sorted(set(distribution) & {"comparison_method", "categorical_drift_method"}):
         yield Told(
             f"distribution_constraints.{key}", Became.NOT_CARRIED, "noise is reckoned with here in a way of its own"
@@ -203,8 +208,8 @@ _NUMBERS = ("mean", "sum", "std_dev", "min", "max")
 def _held(feature: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "inferred_type", feature.get("inferred_type")
     for key in ("numerical_statistics", "string_statistics"):
-        found = feature.get(key) or {}
-        common = found.get("common") or {}
+        found = mapping(feature.get(key), key)
+        common = mapping(found.get("common"), "common")
         for name in ("num_present", "num_missing"):
             if name in common:
                 yield name, common[name]
@@ -215,7 +220,10 @@ def _held(feature: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _not_held(feature: Mapping[str, Any]) -> Iterator[Told]:
     of = feature["name"]
-    numbers, texts = feature.get("numerical_statistics") or {}, feature.get("string_statistics") or {}
+    numbers, texts = (
+        mapping(feature.get("numerical_statistics"), "numerical_statistics"),
+        mapping(feature.get("string_statistics"), "string_statistics"),
+    )
     if numbers.get("distribution"):
         why = "bins are frozen from the reference's own rows: land them, and nothing is lost"
         yield Told(f"{of}: distribution", Became.NOT_CARRIED, why)

@@ -147,6 +147,9 @@ def test_after_the_edits_it_runs_from_landing_to_a_verdict(empty: Made) -> None:
     assert judged["features_are_stable"] == "conforming"
     assert judged["ranking_is_useful"] in ("conforming", "warning", "breach", "inconclusive")
     assert "selected_alike_by_sex" in judged
+    told = [json.loads(line) for line in empty.aims("quality", "loans", "--json").output.splitlines()]
+    unseen = {row["about"]: row["value"] for row in told if row["measure"] == "unseen_share"}
+    assert unseen["region"] == 0 and unseen["Geschlecht"] == 0, "from the profile that the run kept"
 
 
 @pytest.mark.parametrize("left", ["needs_judgement", "TODO"])
@@ -248,6 +251,32 @@ def test_a_regression_is_drafted_as_one(empty: Made) -> None:
     assert system["columns"]["target"]["roles"] == ["label"] and system["columns"]["pred"]["roles"] == ["prediction"]
     edit_by_hand(empty.systems / "prices")
     load(empty.systems / "prices")
+
+
+def test_a_score_called_y_is_no_label_and_a_part_of_a_name_is_personal(empty: Made) -> None:
+    """As in two public data sets: `y_pred_proba` beside `repaid`, and `first` and `last` beside a score."""
+    rng = np.random.default_rng(2)
+    found = [
+        {
+            "when": f"2024-{1 + i % 6:02d}-11",
+            "first": str(rng.choice(["quentin", "ursula", "zora"])),
+            "y_pred_proba": round(float(rng.random()), 4),
+            "y_pred": int(rng.random() < 0.5),
+            "repaid": int(rng.random() < 0.5),
+        }
+        for i in range(300)
+    ]
+    empty.aims("init", "cars", "--from", str(write_csv(empty.incoming / "c.csv", found)))
+    text = (empty.systems / "cars" / "system.yaml").read_text(encoding="utf-8")
+    system = yaml.safe_load(text)
+    assert {name: column["roles"][0] for name, column in system["columns"].items()} == {
+        "when": "time",
+        "y_pred_proba": "score",
+        "y_pred": "prediction",
+        "repaid": "label",
+    }
+    assert system["personal"] == ["first"]
+    assert "quentin" not in text + (empty.systems / "cars" / "contract.yaml").read_text(encoding="utf-8")
 
 
 SUITE = {
