@@ -18,6 +18,7 @@ from assets.sources import scratch
 from checks.overlap import Overlap, overlap
 from checks.provenance import missing_facts
 from governance.declared import periods
+from governance.declared.acquisition import required_facts
 from governance.declared.declarations import Declaration
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def check(declaration: Declaration, landing: Landing, site: Site) -> Checked:
             "run": site.run,
         }
         site.register.record("batch.checked", subject, body, at=site.at)
-    missing = missing_facts(landing.body)
+    missing = missing_facts(landing.body, required_facts(declaration.contract_text))
     again = Overlap(**body["overlap"]) if body["overlap"] else None
     blocking = bool(missing or (again and again.rows)) or any(item["blocking"] for item in body["unmet"])
     return Checked(
