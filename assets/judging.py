@@ -31,6 +31,7 @@ from assets.relying import reliance_inputs, reliance_of
 from assets.sampling import rows_told_apart
 from assets.sources import is_unchanged
 from assets.stored import digests_of, found_whole, is_whole, whole
+from governance.approval.snapshots import snapshot_of
 from governance.declared import periods
 from governance.declared.assessment import Criterion
 from governance.declared.budget import looks
@@ -181,6 +182,9 @@ def write_report(declaration: Declaration, batch: str, site: Site) -> Path:
     current = read_profile(site, body["inputs"]["profile"])
     measurements, verdicts = site.register.records(declaration.id, batch)
     span = declaration.system.reference
+    model = declaration.model.name if declaration.model else ""
+    trained = site.register.last("model.trained", f"{declaration.id}/{model}")
+    snapshot = snapshot_of(site.register, trained) if trained else None
     review = BatchReview(
         system_name=declaration.system.name,
         system_id=declaration.id,
@@ -193,6 +197,8 @@ def write_report(declaration: Declaration, batch: str, site: Site) -> Path:
         inputs=body["inputs"],
         as_known_on=body["as_known_on"],
         parts=site.register.part_records(declaration.id, batch),
+        snapshot=snapshot.words if snapshot else None,
+        snapshot_failed=bool(snapshot and snapshot.failed),
     )
     reference = reference_profile(declaration, site) if compared else None
     return _keep_page(path, subject, body, render(review, reference, current, seed=body["results"]), site)

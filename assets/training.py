@@ -14,6 +14,7 @@ from assets.code import code_digest
 from assets.home import Home, Site
 from assets.lake import keep_file, verified
 from assets.stored import found_whole
+from assets.taught import note_overlap
 from governance.declared.declarations import Declaration
 from governance.declared.system import Model
 
@@ -43,6 +44,7 @@ def train(declaration: Declaration, site: Site) -> dict[str, Any]:
         "code": code_digest(),
     }
     last = site.register.last("model.trained", f"{declaration.id}/{model.name}")
+    note_overlap(declaration, site)
     if last and last.body["inputs"] == inputs and _is_whole(last.body, site):
         return last.body
     pipeline, metrics, reliance = _fit(declaration, model, checked.landing.path)
@@ -53,6 +55,12 @@ def train(declaration: Declaration, site: Site) -> dict[str, Any]:
         "estimator": model.estimator,
         "features": list(model.features),
         "seed": model.seed,
+        "snapshot": {
+            "met": checked.met,
+            "unmet": list(checked.unmet),
+            "not_evaluated": list(checked.not_evaluated),
+            "tool_failed": checked.tool_failed,
+        },
         "metrics": metrics,
         "reliance": reliance,
         "release": [_held_against(item.metric, item.limit, metrics) for item in model.release],

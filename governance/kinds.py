@@ -20,6 +20,7 @@ PIPELINE = frozenset(
         "ledger.anchored",
         "ledger.checkpointed",
         "ledger.named",
+        "model.overlap",
         "model.trained",
         "profile.kept",
         "reference.frozen",

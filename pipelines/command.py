@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,6 +33,9 @@ from pipelines import (
 )
 from pipelines.ledger_command import ledger
 from pipelines.standing import standing_of
+
+if TYPE_CHECKING:
+    from governance.approval.snapshots import Snapshot
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
 SYSTEM = click.option("--system", help="Only this system.")
@@ -472,7 +475,12 @@ def _status_row(declaration: Declaration, place: Home) -> dict[str, Any]:
         "verdicts": {str(o): n for o in Outcome if (n := sum(row["verdict"] == o for row in rows))},
         "open": sum(case.is_open for case in cases),
         "suspicions": sum(case.state in TO_BE_TRIAGED for case in cases),
-        "findings": findings + _broken_checks(declaration, register) + list(standing.findings),
+        "findings": [
+            *findings,
+            *_broken_checks(declaration, register),
+            *_failed_snapshot(declaration, register),
+            *standing.findings,
+        ],
         "demonstration": standing.demonstration,
         "why_not_judged": standing.why,
     }
@@ -487,6 +495,27 @@ def _broken_checks(declaration: Declaration, register: Register) -> list[str]:
         for event in broken
         for item in event.body["not_evaluated"]
     ]
+
+
+def _snapshot(declaration: Declaration) -> str | None:
+    """What is known of the data that the newest model was trained on."""
+    found = _snapshot_of(declaration, home().register()) if declaration.model and home().exists else None
+    return found.words if found else None
+
+
+def _snapshot_of(declaration: Declaration, register: Register) -> Snapshot | None:
+    from governance.approval.snapshots import snapshot_of
+
+    name = declaration.model.name if declaration.model else ""
+    trained = register.last("model.trained", f"{declaration.id}/{name}")
+    return snapshot_of(register, trained) if trained else None
+
+
+def _failed_snapshot(declaration: Declaration, register: Register) -> list[str]:
+    """That the newest model was trained on data that has failed since."""
+    snapshot = _snapshot_of(declaration, register)
+    name = declaration.model.name if declaration.model else ""
+    return [f"model {name}: {snapshot.words}"] if snapshot and snapshot.failed else []
 
 
 def _why_no_verdicts(row: dict[str, Any]) -> str:
@@ -583,5 +612,6 @@ def _system_row(declaration: Declaration) -> dict[str, Any]:
         "period": system.batches.period,
         "batches": len(periods.expected_batches(system)),
         "criteria": len(declaration.assessment.criteria),
+        "snapshot": _snapshot(declaration),
         "assessment": f"v{declaration.assessment.version} {'approved' if approved else 'not approved'}",
     }
