@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from assets import lineage_events
 from assets.code import code_digest
 from assets.home import Site
 from assets.lake import verified
@@ -39,6 +40,7 @@ class Checked:
     overlap: Overlap | None
 
 
+@lineage_events.tells("land", lineage_events.landed)
 def land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) -> Checked:
     """Lands one part of a batch and checks it.
 

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from assets import lineage_events
 from assets.agreed import Agreed, agreed
 from assets.checking import land_and_check, settled
 from assets.code import code_digest
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 COUNTED = ("data", "outcomes", "reference", "system", "code")
 
 
+@lineage_events.tells("judge", lineage_events.judged)
 def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, Any]:
     """Profiles, measures and judges one landed batch, and keeps all of it. Returns the body of its event.
 

@@ -9,6 +9,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets import lineage_events
 from assets.checking import land_and_check
 from assets.code import code_digest
 from assets.home import Home, Site
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 5_000, 5
 
 
+@lineage_events.tells("train", lineage_events.trained)
 def train(declaration: Declaration, site: Site) -> dict[str, Any]:
     """Trains the declared candidate once per snapshot, declaration and code. Returns the body of its event.
 
