@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -269,3 +270,13 @@ def test_clipping_twice_is_clipping_once_and_what_is_missing_stays_missing(
         sum(a is not None and a != b for a, b in zip(incomes, expected, strict=True)),
         0,
     ]
+
+
+def test_what_is_no_number_is_not_put_on_an_end_and_the_infinities_are(made: Made, load_made: Load) -> None:
+    odd = ["NaN", "inf", "-inf", "5"]
+    rows = [row | {"income": x} for row, x in zip(made_rows(BATCH, rows=4), odd, strict=True)]
+    write_csv(made.incoming / f"{BATCH}.csv", rows)
+    prepared(made, [{"id": "ends", "reason": "For a test.", "clip": {"column": "income", "low": -10, "high": 10}}])
+    found = land(load_made(), BATCH, "production", here())
+    assert [str(x) for x in pq.read_table(found.path)["income"].to_pylist()] == ["nan", "10.0", "-10.0", "5.0"]
+    assert found.body["preparation"][0]["rows_changed"] == 2
