@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from assets import lineage_events
 from assets.code import code_digest
 from assets.erased import lake_file
 from assets.home import Site
@@ -22,6 +23,7 @@ from checks.overlap import Overlap, overlap
 from checks.provenance import missing_facts
 from governance.batches import RELEASED, SHARED, Standing, accepted_rules, kinds_of, standing
 from governance.declared import periods
+from governance.declared.acquisition import required_facts
 from governance.declared.declarations import Declaration
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Checked:
     overlap: Overlap | None
 
 
+@lineage_events.tells("land", lineage_events.landed)
 def land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) -> Checked:
     """Lands one part of a batch and checks it.
 
@@ -127,7 +130,7 @@ def check(declaration: Declaration, landing: Landing, site: Site) -> Checked:
             "run": site.run,
         }
         site.register.record("batch.checked", subject, body, at=site.at)
-    missing = missing_facts(landing.body)
+    missing = missing_facts(landing.body, required_facts(declaration.contract_text))
     again = Overlap(**body["overlap"]) if body["overlap"] else None
     blocking = bool(missing or (again and again.rows)) or any(item["blocking"] for item in body["unmet"])
     return Checked(

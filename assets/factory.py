@@ -13,10 +13,12 @@ import dagster as dg
 
 from assets.acquisition import AcquisitionFault
 from assets.checking import Checked, land_and_check
+from assets.column_metadata import landed_columns, measured_columns
 from assets.home import Site, home
 from assets.judging import judge_batch, judge_restated, write_report
-from assets.landing import Held, NotArrived, batch_part
+from assets.landing import Held, NotArrived, batch_part, usable
 from assets.reference import freeze_reference, reference_profile
+from assets.taught import note_overlap
 from assets.training import train
 from assets.windows import judge_windows, review_window, window_ending_with
 from checks.overlap import Overlap
@@ -114,10 +116,18 @@ def _reference(declaration: Declaration) -> dg.AssetsDefinition:
         yield dg.MaterializeResult(
             asset_key=spec.key,
             data_version=dg.DataVersion(digest),
-            metadata={"rows": rows, "profile": digest},
+            metadata={"rows": rows, "profile": digest, **_reference_columns(declaration, site)},
         )
 
     return reference
+
+
+def _reference_columns(declaration: Declaration, site: Site) -> dict[str, Any]:
+    """Columns of the first of its batches: all of them have those that are required."""
+    batch = periods.reference_batches(declaration.system)[0]
+    part = batch_part(declaration, batch)
+    event = usable(declaration, batch, part, site)
+    return landed_columns(declaration, part, event.body) if event else {}
 
 
 def _batch(declaration: Declaration) -> dg.AssetsDefinition:
@@ -154,7 +164,12 @@ def _landing(declaration: Declaration, name: str, text: str) -> dg.AssetsDefinit
         yield dg.MaterializeResult(
             asset_key=spec.key,
             data_version=dg.DataVersion(landing.digest),
-            metadata={"dagster/row_count": landing.rows, "digest": landing.digest, "batch": batch},
+            metadata={
+                "dagster/row_count": landing.rows,
+                "digest": landing.digest,
+                "batch": batch,
+                **landed_columns(declaration, part, landing.body),
+            },
         )
         yield from checked_results(spec.key, checked)
 
@@ -259,6 +274,7 @@ def _measured(declaration: Declaration) -> dg.AssetsDefinition:
                 "results": body["results"],
                 "windows": ", ".join(windows) or "none judged anew",
                 "restated": ", ".join(restated) or "no batch is compared with this one and was judged before it",
+                **measured_columns(declaration),
             },
         )
         rows = site.register.verdicts(system=declaration.id)
@@ -300,7 +316,9 @@ def _review(declaration: Declaration) -> dg.AssetsDefinition:
     @dg.multi_asset(name=f"{declaration.id}__review", specs=[spec], op_tags={"system": declaration.id})
     def review(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         with _one_line():
-            window = review_window(declaration, here(context))
+            site = here(context)
+            window = review_window(declaration, site)
+            note_overlap(declaration, site)
         yield dg.MaterializeResult(asset_key=spec.key, metadata={"window": window or "nothing judged yet"})
 
     return review

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from assets import lineage_events
 from assets.agreed import Agreed, agreed
 from assets.checking import land_and_check, settled
 from assets.code import code_digest
@@ -32,6 +33,7 @@ from assets.sampling import rows_told_apart
 from assets.sharing import turned_by
 from assets.sources import is_unchanged
 from assets.stored import digests_of, found_whole, is_whole, whole
+from governance.approval.snapshots import snapshot_of
 from governance.batches import standing
 from governance.declared import periods
 from governance.declared.assessment import Criterion
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 COUNTED = ("data", "outcomes", "reference", "system", "code")
 
 
+@lineage_events.tells("judge", lineage_events.judged)
 def judge_batch(declaration: Declaration, batch: str, site: Site) -> dict[str, Any]:
     """Profiles, measures and judges one landed batch, and keeps all of it. Returns the body of its event.
 
@@ -194,6 +197,9 @@ def write_report(declaration: Declaration, batch: str, site: Site) -> Path:
     current = read_profile(site, body["inputs"]["profile"])
     measurements, verdicts = site.register.records(declaration.id, batch)
     span = declaration.system.reference
+    model = declaration.model.name if declaration.model else ""
+    trained = site.register.last("model.trained", f"{declaration.id}/{model}")
+    snapshot = snapshot_of(site.register, trained) if trained else None
     review = BatchReview(
         system_name=declaration.system.name,
         system_id=declaration.id,
@@ -206,6 +212,8 @@ def write_report(declaration: Declaration, batch: str, site: Site) -> Path:
         inputs=body["inputs"],
         as_known_on=body["as_known_on"],
         parts=site.register.part_records(declaration.id, batch),
+        snapshot=snapshot.words if snapshot else None,
+        snapshot_failed=bool(snapshot and snapshot.failed),
     )
     reference = reference_profile(declaration, site) if compared else None
     return _keep_page(path, subject, body, render(review, reference, current, seed=body["results"]), site)

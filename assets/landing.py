@@ -19,6 +19,7 @@ from assets.erased import as_before, lake_file
 from assets.home import Site
 from assets.lake import keep_file, verified
 from assets.landing_sql import engine, quoted_name, quoted_path, unreadable, write_parquet
+from assets.preparing import names_at_source, prepare, renamed
 from assets.reading import Reader, wanted_columns
 from assets.refusals import Held, NotArrived, from_source
 from assets.sources import address_of, open_source, scratch
@@ -26,6 +27,7 @@ from assets.stored import found_whole
 from assets.treating import treated
 from governance.absence import OF_ROWS
 from governance.batches import Standing, standing, standings
+from governance.declared.acquisition import refused, required_facts
 from governance.declared.declarations import Declaration
 from governance.declared.periods import part_of
 from governance.declared.sources import FileSource, Part
@@ -153,19 +155,23 @@ def batch_part(declaration: Declaration, batch: str) -> Part:
 
 
 def _take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tuple[dict[str, Any], Path]:
+    _must_be_acquired(declaration, part, site)
     wanted = wanted_columns(declaration, part)
     with scratch() as folder, engine(folder) as connection:
-        opened = open_source(declaration, part, batch, wanted, site, connection, folder)
+        sent = names_at_source(declaration, part, wanted)
+        opened = open_source(declaration, part, batch, sent, site, connection, folder)
         with from_source(opened.digest):
+            opened = renamed(opened, declaration, part, connection)
             reader = Reader(connection, declaration, part, batch, opened)
             columns = reader.columns()
             observed = reader.observe(columns)
-            rows = treated(connection, declaration, batch, part, site, reader.query(columns), tuple(columns))
+            prepared = prepare(declaration, part, reader.query(columns), tuple(columns), connection)
+            rows = treated(connection, declaration, batch, part, site, prepared.query, tuple(prepared.columns))
             query, observed["personal"] = rows.query, rows.observed
         if part == "outcomes":
             query = _only_of_batch(declaration, batch, site, query, connection)
-        if opened.digest is None:
-            query = _in_one_order(query, {name: declaration.types[name] for name in columns})
+        if opened.digest is None or prepared.shuffled:
+            query = _in_one_order(query, {name: declaration.types[name] for name in prepared.columns})
 
         def write(target: Path) -> None:
             observed["rows"] = write_parquet(connection, query, target)
@@ -183,7 +189,16 @@ def _take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tu
         "observed": observed,
         "arrival": arrival,
         "declaration": declaration.digest,
+        **({"preparation": list(prepared.steps)} if prepared.steps else {}),
     }, path
+
+
+def _must_be_acquired(declaration: Declaration, part: Part, site: Site) -> None:
+    """Nothing is opened of a source whose licence, legal basis or owner is not known where it must be (A.7.3)."""
+    required = required_facts(declaration.contract_text)
+    why = refused(declaration.system.source(part).provenance, required, part, site.at.date())
+    if why:
+        raise Held(why)
 
 
 def _nothing(declaration: Declaration, part: Part, batch: str) -> Exception:

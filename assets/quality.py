@@ -15,8 +15,8 @@ from typing import Any
 
 import duckdb
 
+from assets.erased import lake_file
 from assets.home import Site
-from assets.lake import verified
 from assets.landing import Landing, batch_part, landed
 from assets.landing_sql import engine, quoted_name, quoted_path
 from assets.profiles import read_profile
@@ -272,7 +272,7 @@ def _reference(
     if frozen is None or not attributes:
         return {}
     digests = dict(frozen.body["inputs"]["batches"]).values()
-    paths = [verified(site.home.lake, digest, ".parquet") for digest in digests]
+    paths = [lake_file(site, digest) for digest in digests]
     table = _view(connection, "rows_before", paths)
     there = {row[0] for row in connection.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()}
     return {name: _sizes(connection, table, [name]) for name in attributes if name in there}
@@ -285,7 +285,7 @@ def _unseen(declaration: Declaration, landing: Landing, site: Site) -> dict[str,
     judged = site.register.last("batch.judged", f"{declaration.id}/{landing.batch}")
     if judged is None or "profile" not in judged.body.get("inputs", {}):
         return {}
-    profile = read_profile(site.home.profiles, judged.body["inputs"]["profile"])
+    profile = read_profile(site, judged.body["inputs"]["profile"])
     return {
         column.name: (int(profile.columns[column.name][OTHER_CODE]), int(profile.columns[column.name][:-1].sum()))
         for column in profile.grid.columns

@@ -17,6 +17,7 @@ from assets.sources import Opened
 from checks.rules import DUCKDB_TYPES
 from governance.declared.declarations import Declaration
 from governance.declared.periods import end_of
+from governance.declared.preparation import derived
 from governance.declared.sources import FileSource, Part
 
 _WHOLE = ("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT")
@@ -41,11 +42,12 @@ _DUPLICATE = re.compile(r"^(?P<name>.+)_\d+$")
 
 
 def wanted_columns(declaration: Declaration, part: Part) -> tuple[str, ...]:
-    """The declared columns that a part of a batch is to bring."""
+    """The declared columns that a part of a batch is to bring; those that its preparation derives it need not."""
     system = declaration.system
     if part == "outcomes":
         return (system.the("key") or "", system.the("label") or "")
-    return tuple(system.columns)
+    made = derived(system.preparation, part)
+    return tuple(name for name in system.columns if name not in made)
 
 
 class Reader:

@@ -9,11 +9,13 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets import lineage_events
 from assets.checking import land_and_check
 from assets.code import code_digest
 from assets.home import Home, Site
 from assets.lake import keep_file, verified
 from assets.stored import found_whole
+from assets.taught import note_overlap
 from governance.declared.declarations import Declaration
 from governance.declared.system import Model
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 IMPORTANCE_ROWS, IMPORTANCE_REPEATS = 5_000, 5
 
 
+@lineage_events.tells("train", lineage_events.trained)
 def train(declaration: Declaration, site: Site) -> dict[str, Any]:
     """Trains the declared candidate once per snapshot, declaration and code. Returns the body of its event.
 
@@ -43,6 +46,7 @@ def train(declaration: Declaration, site: Site) -> dict[str, Any]:
         "code": code_digest(),
     }
     last = site.register.last("model.trained", f"{declaration.id}/{model.name}")
+    note_overlap(declaration, site)
     if last and last.body["inputs"] == inputs and _is_whole(last.body, site):
         return last.body
     pipeline, metrics, reliance = _fit(declaration, model, checked.landing.path)
@@ -53,6 +57,12 @@ def train(declaration: Declaration, site: Site) -> dict[str, Any]:
         "estimator": model.estimator,
         "features": list(model.features),
         "seed": model.seed,
+        "snapshot": {
+            "met": checked.met,
+            "unmet": list(checked.unmet),
+            "not_evaluated": list(checked.not_evaluated),
+            "tool_failed": checked.tool_failed,
+        },
         "metrics": metrics,
         "reliance": reliance,
         "release": [_held_against(item.metric, item.limit, metrics) for item in model.release],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from checks.preparation import preparation_faults
 from governance.declared.declarations import Declaration, Declarations, load_all
 from governance.faults import Fault
 
@@ -15,8 +16,9 @@ def load_checked(folder: Path) -> Declarations:
     sound, faults = {}, dict(found.faults)
     for name, declaration in found.sound.items():
         fault = contract_fault(declaration)
-        if fault:
-            faults[name] = (fault,)
+        wrong = ([fault] if fault else []) + preparation_faults(declaration)
+        if wrong:
+            faults[name] = tuple(wrong)
         else:
             sound[name] = declaration
     return replace(found, sound=sound, faults=faults)

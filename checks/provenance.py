@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-ASSERTED = ("origin", "supplier", "licence", "legal_basis", "collected")
+from governance.declared.acquisition import BY_DEFAULT, lacking
+
 OBSERVED = ("source", "source_sha256", "rows", "landed_at", "columns")
 
 
-def missing_facts(body: Mapping[str, Any]) -> tuple[str, ...]:
-    """Facts that a landing's record lacks: those the supplier asserts and those we observed ourselves."""
-    asserted = [f"asserted.{name}" for name in ASSERTED if not body.get("asserted", {}).get(name)]
+def missing_facts(body: Mapping[str, Any], required: tuple[str, ...] = BY_DEFAULT) -> tuple[str, ...]:
+    """Facts that a landing's record lacks: those required of the supplier, and those we observed ourselves."""
+    asserted = [f"asserted.{name}" for name in lacking(body.get("asserted", {}), required)]
     observed = [f"observed.{name}" for name in OBSERVED if body.get("observed", {}).get(name) is None]
     return (*asserted, *observed)

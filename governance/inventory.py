@@ -146,4 +146,4 @@ def _seen_keys(seen: Seen | None) -> dict[str, Any]:
 
 def _source_row(part: str, source: Source) -> dict[str, Any]:
     """What the supplier asserts of one source (A.7.3, A.7.5). Its address is left out: it may tell of a network."""
-    return {"part": part, "kind": source.kind, **source.provenance.model_dump()}
+    return {"part": part, "kind": source.kind, **source.provenance.model_dump(mode="json")}

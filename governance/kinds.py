@@ -21,6 +21,7 @@ PIPELINE = frozenset(
         "ledger.anchored",
         "ledger.checkpointed",
         "ledger.named",
+        "model.overlap",
         "model.trained",
         "profile.kept",
         "personal.erased",

@@ -82,13 +82,26 @@ def releases(system: str | None, as_json: bool) -> None:
 
     events = home().register().events("release.*", f"{system}/" if system else "") if home().exists else []
     today = dt.datetime.now(dt.UTC).date()
-    rows = [item.as_row(today) for item in releases_of(events).values()]
+    snapshots = _snapshots()
+    rows = [{**item.as_row(today), "snapshot": snapshots.get(item.trained)} for item in releases_of(events).values()]
     columns = ("id", "system", "name", "model", "state", "requested_by", "decided_by", "until")
     show(rows, columns, as_json=as_json, empty="No release was asked for. `aims act request-release SYSTEM` does.")
     for row in rows if not as_json else ():
         for gate in row["gates"]:
             held = "holds" if gate["holds"] else f"excepted until {gate['until']}"
             click.echo(f"  {row['id']}  {gate['gate']}: {held}: {gate['found']}")
+        if row["snapshot"]:
+            click.echo(f"  {row['id']}  now: {row['snapshot']}")
+
+
+def _snapshots() -> dict[int, str]:
+    """Training → what its data is now known to be, where that is known."""
+    from governance.approval.snapshots import snapshot_of
+
+    register = home().register() if home().exists else None
+    trained = register.events("model.trained") if register else []
+    found = {event.seq: snapshot_of(register, event) for event in trained if register}
+    return {seq: snapshot.words for seq, snapshot in found.items() if snapshot}
 
 
 def _declared(system: str) -> Declaration:

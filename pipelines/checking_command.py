@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from assets.home import home, site
 from governance.approval.coverage import approval_gap, measuring_gaps, never_measured, notes, questions
+from governance.declared.acquisition import refused, required_facts
 from governance.declared.declarations import Declaration, Declarations
+from governance.declared.sources import Part
 from governance.faults import UsageFault
 from pipelines.organisation_command import check_organisation
 
@@ -39,7 +41,7 @@ def check_all(found: Declarations, folder: object) -> None:
 
 def _check(declaration: Declaration, now: Site | None) -> int:
     """Tells about one system; returns how much is missing."""
-    missing = list(_missing(declaration, now))
+    missing = [*_not_acquired(declaration), *_missing(declaration, now)]
     version = declaration.assessment.version
     if not missing:
         demonstration = " by a demonstration person" if _is_demonstration(declaration, now) else ""
@@ -49,6 +51,15 @@ def _check(declaration: Declaration, now: Site | None) -> int:
     for note in (*notes(declaration), *_asked(declaration, now)):
         click.echo(f"{declaration.id}: note: {note}")
     return len(missing)
+
+
+def _not_acquired(declaration: Declaration) -> Iterator[str]:
+    """Sources of which nothing would be taken in, and why (A.7.3)."""
+    required, today = required_facts(declaration.contract_text), dt.datetime.now(dt.UTC).date()
+    for part in get_args(Part):
+        source = declaration.system.source(part)
+        why = refused(source.provenance, required, part, today) if source else None
+        yield from [why] if why else []
 
 
 def _missing(declaration: Declaration, now: Site | None) -> Iterator[str]:

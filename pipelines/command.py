@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,6 +28,7 @@ from pipelines import (
     assessment_command,
     cases_command,
     drafting_command,
+    lineage_command,
     organisation_command,
     oversight_command,
     personal_command,
@@ -35,6 +36,9 @@ from pipelines import (
 )
 from pipelines.ledger_command import ledger
 from pipelines.standing import standing_of
+
+if TYPE_CHECKING:
+    from governance.approval.snapshots import Snapshot
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
 SYSTEM = click.option("--system", help="Only this system.")
@@ -52,7 +56,7 @@ SUPERSEDED = click.option("--all", "superseded", is_flag=True, help="Superseded 
 SECTIONS = {
     "Run": ("demo", "run", "fetch", "up", "check"),
     "What was found": ("status", "measurements", "verdicts", "explain", "inspect", "prove", "backtest", "replay"),
-    "Data": ("init", "import", "quality", "personal"),
+    "Data": ("init", "import", "quality", "lineage", "personal"),
     "Nonconformities": ("nonconformities", "case", "due", "follow"),
     "The organisation": ("documents", "risks", "objectives", "applicability", "inventory", "systems", "roles"),
     "Approval": ("assessment", "releases"),
@@ -109,6 +113,7 @@ for _command in (
     *drafting_command.COMMANDS,
     *personal_command.COMMANDS,
     *quality_command.COMMANDS,
+    *lineage_command.COMMANDS,
 ):
     main.add_command(_command)
 
@@ -476,7 +481,12 @@ def _status_row(declaration: Declaration, place: Home) -> dict[str, Any]:
         "verdicts": {str(o): n for o in Outcome if (n := sum(row["verdict"] == o for row in rows))},
         "open": sum(case.is_open for case in cases),
         "suspicions": sum(case.state in TO_BE_TRIAGED for case in cases),
-        "findings": findings + _broken_checks(declaration, register) + list(standing.findings),
+        "findings": [
+            *findings,
+            *_broken_checks(declaration, register),
+            *_failed_snapshot(declaration, register),
+            *standing.findings,
+        ],
         "demonstration": standing.demonstration,
         "why_not_judged": standing.why,
     }
@@ -491,6 +501,27 @@ def _broken_checks(declaration: Declaration, register: Register) -> list[str]:
         for event in broken
         for item in event.body["not_evaluated"]
     ]
+
+
+def _snapshot(declaration: Declaration) -> str | None:
+    """What is known of the data that the newest model was trained on."""
+    found = _snapshot_of(declaration, home().register()) if declaration.model and home().exists else None
+    return found.words if found else None
+
+
+def _snapshot_of(declaration: Declaration, register: Register) -> Snapshot | None:
+    from governance.approval.snapshots import snapshot_of
+
+    name = declaration.model.name if declaration.model else ""
+    trained = register.last("model.trained", f"{declaration.id}/{name}")
+    return snapshot_of(register, trained) if trained else None
+
+
+def _failed_snapshot(declaration: Declaration, register: Register) -> list[str]:
+    """That the newest model was trained on data that has failed since."""
+    snapshot = _snapshot_of(declaration, register)
+    name = declaration.model.name if declaration.model else ""
+    return [f"model {name}: {snapshot.words}"] if snapshot and snapshot.failed else []
 
 
 def _why_no_verdicts(row: dict[str, Any]) -> str:
@@ -587,5 +618,6 @@ def _system_row(declaration: Declaration) -> dict[str, Any]:
         "period": system.batches.period,
         "batches": len(periods.expected_batches(system)),
         "criteria": len(declaration.assessment.criteria),
+        "snapshot": _snapshot(declaration),
         "assessment": f"v{declaration.assessment.version} {'approved' if approved else 'not approved'}",
     }

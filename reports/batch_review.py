@@ -41,6 +41,8 @@ class BatchReview:
         The day up to which labels were taken into account.
     parts : tuple of Part
         What the measurements are made of; those of breaches and warnings are shown.
+    snapshot : str or None
+        What is known of the data that the candidate model was trained on; `snapshot_failed` where that failed.
     """
 
     system_name: str
@@ -54,6 +56,8 @@ class BatchReview:
     inputs: dict[str, str | None]
     as_known_on: str
     parts: tuple[Part, ...] = ()
+    snapshot: str | None = None
+    snapshot_failed: bool = False
 
     def __post_init__(self) -> None:
         if self.assessment is None and self.verdicts:

@@ -7,11 +7,12 @@ can be passed only by an exception for this one release, which ends on a day and
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from governance.approval.approvals import in_force, unanswered, versions
+from governance.approval.snapshots import snapshot_of
 from governance.cases.nonconformity import TO_BE_TRIAGED, Nonconformity, cases_of
 from governance.people.acts import Before
 from governance.record.ledger import Event
@@ -20,6 +21,7 @@ REQUESTED, GRANTED, REFUSED = "release.requested", "release.granted", "release.r
 WITHDRAWN, EXCEPTED, TRAINED = "release.withdrawn", "release.excepted", "model.trained"
 GATES = {
     "held_out": "the release criteria are met on held-out rows",
+    "snapshot": "the data that it was trained on has not failed its checks",
     "assessment": "an impact assessment is in force, its review is not overdue and nothing asks for a new look",
     "nonconformities": "no confirmed nonconformity of severity major or critical is open",
 }
@@ -136,7 +138,12 @@ def released(releases: Iterable[Release]) -> dict[str, Release]:
 
 def gates_of(before: Before, release: Release) -> tuple[Gate, ...]:
     """What is required of this release, and what the record holds about it."""
-    return _held_out(before, release), _assessment(before, release), _nonconformities(before, release)
+    return (
+        _held_out(before, release),
+        *_snapshot(before, release),
+        _assessment(before, release),
+        _nonconformities(before, release),
+    )
 
 
 def excepted(release: Release, gate: str, day: dt.date) -> dt.date | None:
@@ -145,10 +152,21 @@ def excepted(release: Release, gate: str, day: dt.date) -> dt.date | None:
     return max(days, default=None)
 
 
+def trained_as(before: Before, release: Release) -> Event:
+    """The training that the release is about."""
+    trained = before.events(TRAINED, subject=f"{release.system}/{release.name}")
+    return next(event for event in trained if event.seq == release.trained)
+
+
+def _snapshot(before: Before, release: Release) -> Iterator[Gate]:
+    """Nothing where the training says nothing of its data: then nobody was asked for it either."""
+    snapshot = snapshot_of(before, trained_as(before, release))
+    if snapshot is not None:
+        yield Gate("snapshot", not snapshot.failed, snapshot.words)
+
+
 def _held_out(before: Before, release: Release) -> Gate:
-    trained = next(
-        e for e in before.events(TRAINED, subject=f"{release.system}/{release.name}") if e.seq == release.trained
-    )
+    trained = trained_as(before, release)
     unmet = [item["reason"] for item in trained.body["release"] if not item["met"]]
     met = [item["reason"] for item in trained.body["release"] if item["met"]]
     return Gate("held_out", not unmet, "; ".join(unmet or met))

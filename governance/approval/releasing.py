@@ -47,7 +47,7 @@ class Exemption(Strict):
     """That one gate need not hold for this release."""
 
     gate: Annotated[
-        Literal["held_out", "assessment", "nonconformities"], Field(description="Which gate need not hold.")
+        Literal["held_out", "snapshot", "assessment", "nonconformities"], Field(description="Which gate need not hold.")
     ]
     until: Annotated[dt.date, Field(description=f"The last day, at most {DAYS_AT_MOST} days from now.")]
     reason: Annotated[Text, Field(description="Why it cannot wait.")]

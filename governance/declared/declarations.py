@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from governance.declared import budget
+from governance.declared import acquisition, budget
 from governance.declared.assessment import Approval, Criterion, ImpactAssessment
 from governance.declared.columns import Kind
 from governance.declared.criterion_faults import criterion_faults
@@ -19,6 +19,8 @@ from governance.declared.drafts import besides, decided, unfinished
 from governance.declared.metrics import METRICS
 from governance.declared.periods import floor
 from governance.declared.personal import type_faults
+from governance.declared.preparation import step_faults
+from governance.declared.sources import TableSource
 from governance.declared.system import Model, System, kind_of
 from governance.documents import Document, parsed, shaped
 from governance.faults import DeclarationFaults, Fault, UsageFault
@@ -147,6 +149,9 @@ def load(folder: Path) -> Declaration:
     approval = shaped(optional.get("approval.yaml"), Approval, faults)
     contract = documents["contract.yaml"]
     types = _types(contract, faults)
+    if contract:
+        wrong = acquisition.contract_faults(contract.value)
+        faults += [contract.fault(where, f"customProperties: {what}", "Mend the list.") for where, what in wrong]
     if system and contract:
         faults += _system_faults(system, documents["system.yaml"], folder, types)
     if system and assessment:
@@ -211,6 +216,7 @@ def _system_faults(system: System, document: Document | None, folder: Path, type
     for name in sorted(set(types) - set(system.columns)):
         what = f"columns: the contract's column {name!r} has no role."
         yield document.fault(("columns",), what, "Give it one, or remove it from the contract.")
+    yield from _preparation_faults(system, document, types)
     for name in _not_numbers(system, types):
         what = f"columns.{name}: a regression needs a number here, and this is a category or no number."
         remedy = "Make it integer or number in the contract, without the role attribute and without another kind."
@@ -230,6 +236,19 @@ def _system_faults(system: System, document: Document | None, folder: Path, type
     if system.reference.from_ < system.batches.to and system.batches.from_ < system.reference.to:
         what = "batches: overlap the reference period; a batch cannot be compared with itself."
         yield document.fault(("batches",), what, f"Let batches start on {system.reference.to} or later.")
+
+
+def _preparation_faults(system: System, document: Document, types: dict[str, str]) -> Iterator[Fault]:
+    names = [step.id for step in system.preparation]
+    for index, step in enumerate(system.preparation):
+        if step.id in names[:index]:
+            what = f"preparation.{index}.id: {step.id!r} is the id of an earlier step."
+            yield document.fault(("preparation", index, "id"), what, "Name each step once.")
+        tables = any(isinstance(system.source(part), TableSource) for part in step.parts)
+        time = system.the("time")
+        for key, what in step_faults(step, system.columns, system.personal, time, types, tables):
+            said = f"preparation.{step.id}.{key}: {what}"
+            yield document.fault(("preparation", index, key), said, "Declare it, or mend the step.")
 
 
 def _not_numbers(system: System, types: dict[str, str]) -> Iterator[str]:

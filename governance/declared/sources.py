@@ -6,25 +6,30 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from governance.declared.addresses import database_problems, file_problems
-from governance.shapes import Sha256, Strict, Text
+from governance.shapes import Sha256, Strict, Team, Text
 
 Part = Literal["production", "reference", "outcomes", "training"]
+Said = Annotated[str, StringConstraints(strip_whitespace=True)]
 
 
 class Provenance(Strict):
     """What the supplier says of the data; what we saw ourselves is kept apart from it (A.7.3, A.7.5).
 
-    From the batch of `synthetic_from` on the rows were made and not met: they show nothing about the world.
+    Which of it must be known is the contract's to say (`governance.declared.acquisition`). `owner` answers for the
+    data. After `licence_until` nothing more is taken in. From the batch of `synthetic_from` on the rows were made and
+    not met: they show nothing about the world.
     """
 
-    origin: Text
-    supplier: Text
-    licence: Text
-    legal_basis: Text
-    collected: Text
+    origin: Said | None = None
+    supplier: Said | None = None
+    licence: Said | None = None
+    legal_basis: Said | None = None
+    collected: Said | None = None
+    owner: Team | None = None
+    licence_until: dt.date | None = None
     synthetic_from: dt.date | None = None
 
 

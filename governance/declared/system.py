@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 from governance.declared.columns import BY_TYPE, Column, Kind, Role
 from governance.declared.metrics import Task
 from governance.declared.personal import Personal
+from governance.declared.preparation import Step
 from governance.declared.sources import Part, Sources
 from governance.shapes import Identifier, Party, Strict, Team, Text
 
@@ -146,6 +147,7 @@ class System(Strict):
     batches: Batches
     engine: Engine = Engine()
     multivariate: Multivariate | None = None
+    preparation: tuple[Step, ...] = ()
 
     @model_validator(mode="after")
     def _roles_fit(self) -> System:

@@ -239,7 +239,7 @@ def test_a_source_that_is_gone_cannot_make_up_for_altered_rows(kept: Kept) -> No
     assert events("batch.judged") == judged
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), kind=st.sampled_from(("rows", "model", "grid")))
 def test_any_byte_will_do(run_once: Kept, tmp_path: Path, data: st.DataObject, kind: str) -> None:
     original = run_once.file(kind)

@@ -265,3 +265,47 @@ def test_what_is_due_is_the_decision_and_the_end_of_an_exception(people: People)
     with people.register.reading() as connection:
         (item,) = due(Before(connection, 10**9, people.at), deadlines)
     assert (item.id, item.on, item.owner) == (f"{name}/exception", dt.date(2013, 7, 10), "oda")
+
+
+def train_on(people: People, model: str, *, blocking: bool = False, broken: bool = False) -> None:
+    """A model that says what its snapshot met: one rule is unmet, or could not be evaluated."""
+    rule = {"rule": "income: nullValues", "blocking": blocking, "reason": "3 of 400 rows are NULL"}
+    snapshot = {"met": 4, "unmet": [] if broken else [rule], "not_evaluated": [rule] if broken else []}
+    body = {"model": model, "release": [], "inputs": {"data": "d" * 64}, "snapshot": snapshot | {"tool_failed": broken}}
+    append(people, "model.trained", "loans/reminder_ranking", body)
+
+
+def test_a_version_whose_snapshot_only_warned_is_released_and_the_gate_says_of_what(people: People) -> None:
+    train_on(people, POOR)
+    name = request(people)
+    release(people, name)
+    gate = next(gate for gate in all_of(people)[name].gates if gate["gate"] == "snapshot")
+    assert gate["holds"] and "warned: 3 of 400 rows are NULL" in gate["found"]
+    assert people.faults() == []
+
+
+@pytest.mark.parametrize("how", ["checked again", "held back", "a broken tool"])
+def test_a_version_whose_snapshot_failed_is_let_through_by_an_exception_only(people: People, how: str) -> None:
+    train_on(people, POOR, broken=how == "a broken tool")
+    name, subject, why = request(people), "loans/training/training", "3 of 400 rows are NULL"
+    if how == "checked again":
+        unmet = [{"rule": "x", "blocking": True, "reason": why}]
+        checked = {"inputs": {"digest": "d" * 64}, "met": 3, "unmet": unmet, "not_evaluated": [], "tool_failed": False}
+        append(people, "batch.checked", subject, checked)
+    elif how == "held back":
+        append(people, "batch.held", subject, {"digest": "d" * 64, "reason": f"The contract is not met: {why}."})
+    with pytest.raises(Refused, match=f"snapshot: trained on a snapshot that failed: .*{why}"):
+        release(people, name)
+    said = {"gate": "snapshot", "until": "2013-07-10", "reason": "Nothing better is there.", "instead": "Read by hand."}
+    people.act("luis", "except-release", name, **said)
+    release(people, name)
+    assert all_of(people)[name].state == "released"
+    assert people.faults() == []
+
+
+def test_what_was_held_for_another_snapshot_says_nothing_of_this_one(people: People) -> None:
+    train_on(people, POOR)
+    append(people, "batch.held", "loans/training/training", {"digest": "e" * 64, "reason": "The contract is not met."})
+    name = request(people)
+    release(people, name)
+    assert all_of(people)[name].state == "released"
