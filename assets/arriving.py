@@ -39,9 +39,7 @@ def arrival_of(
         return {}
     subject = f"{declaration.id}/{batch}/{part}"
     stands = standing(site.register, subject)
-    first = next(
-        (e for e in site.register.history(subject, ("batch.landed",)) if e.body["digest"] == digest), None
-    )
+    first = next((e for e in site.register.history(subject, ("batch.landed",)) if e.body["digest"] == digest), None)
     first_seen = dt.datetime.fromisoformat(first.at).date() if first else site.at.date()
     return {
         **timing(declaration, batch, part, first_seen),

@@ -21,6 +21,7 @@ from assets.training import train
 from assets.windows import judge_windows, review_window, window_ending_with
 from checks.overlap import Overlap
 from checks.results import as_check_result, data_check
+from governance.arrivals import in_words
 from governance.declared import periods
 from governance.declared.declarations import Declaration
 from governance.faults import UsageFault
@@ -154,7 +155,12 @@ def _landing(declaration: Declaration, name: str, text: str) -> dg.AssetsDefinit
         yield dg.MaterializeResult(
             asset_key=spec.key,
             data_version=dg.DataVersion(landing.digest),
-            metadata={"dagster/row_count": landing.rows, "digest": landing.digest, "batch": batch},
+            metadata={
+                "dagster/row_count": landing.rows,
+                "digest": landing.digest,
+                "batch": batch,
+                "arrival": in_words(landing.body.get("arrival") or {}),
+            },
         )
         yield from checked_results(spec.key, checked)
 

@@ -20,6 +20,7 @@ from assets.lake import keep_file, verified
 from assets.landing_sql import engine, quoted_name, quoted_path, unreadable, write_parquet
 from assets.reading import Reader, wanted_columns
 from assets.refusals import Held, NotArrived, from_source
+from assets.schema_watch import note_schema
 from assets.sources import address_of, open_source, scratch
 from governance.absence import OF_ROWS
 from governance.batches import Standing, standing, standings
@@ -137,6 +138,7 @@ def _take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tu
             columns = reader.columns()
             observed = reader.observe(columns)
             query = reader.query(columns)
+        note_schema(declaration, batch, part, reader.found, site)
         if part == "outcomes":
             query = _only_of_batch(declaration, batch, site, query, connection)
         if opened.digest is None:

@@ -50,9 +50,7 @@ def record_absences(declaration: Declaration, register: Register, at: dt.datetim
     return new
 
 
-def _state(
-    batch: str, judged: dict[str, dict[str, str | None]], standing: Standing, due: set[str]
-) -> tuple[str, str]:
+def _state(batch: str, judged: dict[str, dict[str, str | None]], standing: Standing, due: set[str]) -> tuple[str, str]:
     came = standing.usable
     if standing.held:
         return "held", standing.held.body["reason"]

@@ -21,7 +21,6 @@ PIPELINE = frozenset(
         "model.trained",
         "reference.frozen",
         "run.failed",
-        "schema.changed",
     }
 )
 KINDS = PIPELINE | AUTOMATIC | {act.kind for act in RECORDED}
