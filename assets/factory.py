@@ -23,6 +23,7 @@ from assets.training import train
 from assets.windows import judge_windows, review_window, window_ending_with
 from checks.overlap import Overlap
 from checks.results import as_check_result, data_check
+from governance.arrivals import in_words
 from governance.declared import periods
 from governance.declared.declarations import Declaration
 from governance.faults import UsageFault
@@ -169,6 +170,7 @@ def _landing(declaration: Declaration, name: str, text: str) -> dg.AssetsDefinit
                 "digest": landing.digest,
                 "batch": batch,
                 **landed_columns(declaration, part, landing.body),
+                "arrival": in_words(landing.body.get("arrival") or {}),
             },
         )
         yield from checked_results(spec.key, checked)

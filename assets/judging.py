@@ -25,6 +25,7 @@ from assets.environment import note_environment
 from assets.home import Site
 from assets.lake import Altered, keep_text, verified
 from assets.landing import Landing, NotArrived, Part, batch_part, landed, usable
+from assets.population import outside_intended_use
 from assets.profiles import has_profile, keep_profile, must_be_kept, read_profile
 from assets.reassessing import note_new_segments
 from assets.reference import entity_key, reference_profile
@@ -396,6 +397,8 @@ def judgement_of(
         smallest_group=declaration.system.smallest_group,
     )
     found += also
+    if rows is not None and reference is not None:
+        found += outside_intended_use(declaration.assessment, rows.path, levels)
     if rows is not None and reference is not None and _needs_rows(declaration, asked):
         found += (_told_apart(declaration, rows, reference, levels, site),)
     before = {one.against: _known(one.profile) for one in earlier}

@@ -1,20 +1,26 @@
 """Which landings share rows: every key of every landed batch as one number, in an index beside the lake.
 
 A landing's keys are entered once and compared with all others on the way: what two landings share never changes, so
-it is counted once and kept. A number is the half of a digest of a secret of this installation and the key: the index
-tells nobody a key. It is made anew from the lake whenever it is not there or was made by another rule; nothing but
-time is lost with it.
+it is counted once and kept. Keys lie sorted in few files, each more than twice the size of the next, which are
+searched and not read: what a landing costs grows with its own keys, and hardly with all others.
+
+A number is a digest of the key under a secret of this installation: the index tells nobody a key. It is made anew
+from the lake whenever it is not there or was made by another rule; nothing but time is lost with it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import numpy as np
 
 from assets.erased import lake_file
 from assets.home import Site, secret
@@ -26,10 +32,12 @@ from governance.batches import LANDED
 from governance.declared import periods
 from governance.declared.declarations import Declaration
 
+Keys = np.ndarray[Any, np.dtype[np.int64]]
+Landings = np.ndarray[Any, np.dtype[np.int32]]
 _TABLES = """
 CREATE TABLE IF NOT EXISTS made (by TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS landing (id INTEGER PRIMARY KEY, digest TEXT UNIQUE, batch TEXT, keys INTEGER);
-CREATE TABLE IF NOT EXISTS print (key INTEGER, landing INTEGER, PRIMARY KEY (key, landing)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY, keys INTEGER);
 CREATE TABLE IF NOT EXISTS shared (one INTEGER, other INTEGER, rows INTEGER, PRIMARY KEY (one, other)) WITHOUT ROWID;
 """
 
@@ -76,14 +84,17 @@ class Keyprints:
 
     def __init__(self, connection: sqlite3.Connection, declaration: Declaration, site: Site) -> None:
         self._index, self._declaration, self._site = connection, declaration, site
+        self._folder = site.home.keyprints
 
     def make(self, by: str) -> None:
         """Makes it anew from what was landed, unless it was made by this rule already."""
         self._index.executescript(_TABLES)
-        if self._index.execute("SELECT by FROM made").fetchall() == [(by,)]:
+        if self._index.execute("SELECT by FROM made").fetchall() == [(by,)] and self._is_whole():
             return
-        for table in ("made", "landing", "print", "shared"):
+        for table in ("made", "landing", "run", "shared"):
             self._index.execute(f"DELETE FROM {table}")
+        for path in self._folder.glob(f"{self._declaration.id}.*.npy"):
+            path.unlink()
         for event in self._site.register.events(LANDED, f"{self._declaration.id}/"):
             _, batch, part = event.subject.split("/")
             if part == "production" and periods.part_of(self._declaration.system, batch) == "production":
@@ -93,6 +104,10 @@ class Keyprints:
                     continue  # a file that is gone or altered is nobody's; its batch says so when it is read
         self._index.execute("INSERT OR REPLACE INTO made VALUES (?)", (by,))
 
+    def _is_whole(self) -> bool:
+        runs = [row[0] for row in self._index.execute("SELECT id FROM run")]
+        return all(self._file(run, what).exists() for run in runs for what in ("keys", "landings"))
+
     def enter(self, batch: str, digest: str) -> None:
         """Enters a landing's keys, and counts what it shares with every other. What is there is not entered again."""
         if self._index.execute("SELECT 1 FROM landing WHERE digest = ?", (digest,)).fetchone():
@@ -100,27 +115,55 @@ class Keyprints:
         prints = self._prints(lake_file(self._site, digest))
         self._index.execute("BEGIN IMMEDIATE")
         try:
-            self._enter(batch, digest, prints)
+            merged = self._enter(batch, digest, prints)
         except BaseException:
             self._index.execute("ROLLBACK")
             raise
         self._index.execute("COMMIT")
+        for number in merged:
+            for what in ("keys", "landings"):
+                self._file(number, what).unlink(missing_ok=True)
 
-    def _enter(self, batch: str, digest: str, prints: list[int]) -> None:
+    def _enter(self, batch: str, digest: str, prints: Keys) -> list[int]:
+        """Returns the runs that are part of a larger one now."""
         row = (digest, batch, len(prints))
         entered = self._index.execute("INSERT OR IGNORE INTO landing (digest, batch, keys) VALUES (?, ?, ?)", row)
         if not entered.rowcount:
-            return  # by another process, since we looked
+            return []  # by another process, since we looked
         number = entered.lastrowid
-        self._index.execute("CREATE TEMP TABLE IF NOT EXISTS mine (key INTEGER PRIMARY KEY)")
-        self._index.execute("DELETE FROM mine")
-        self._index.executemany("INSERT INTO mine VALUES (?)", ((key,) for key in prints))
-        shared = self._index.execute(
-            "SELECT print.landing, count(*) FROM mine JOIN print USING (key) GROUP BY print.landing"
-        ).fetchall()
-        self._index.execute("INSERT INTO print SELECT key, ? FROM mine", (number,))
-        pairs = [(number, other, rows) for other, rows in shared]
+        shared: Counter[int] = Counter()
+        runs = self._index.execute("SELECT id, keys FROM run ORDER BY keys").fetchall()
+        for run, _ in runs:
+            shared.update(_landings_with(prints, *self._run(run)))
+        pairs = [(number, other, rows) for other, rows in shared.items()]
         self._index.executemany("INSERT INTO shared VALUES (?, ?, ?)", [*pairs, *((b, a, n) for a, b, n in pairs)])
+        return self._add(runs, prints, np.full(len(prints), number, dtype=np.int32))
+
+    def _add(self, runs: list[tuple[int, int]], keys: Keys, landings: Landings) -> list[int]:
+        """A run of its own, merged with those that are not twice its size: so there are never many."""
+        merged = []
+        for run, size in runs:
+            if size > 2 * len(keys):
+                break
+            more, theirs = self._run(run)
+            keys, landings = np.concatenate([keys, more]), np.concatenate([landings, theirs])
+            order = np.argsort(keys, kind="stable")
+            keys, landings = keys[order], landings[order]
+            merged.append(run)
+        self._index.executemany("DELETE FROM run WHERE id = ?", ((run,) for run in merged))
+        # An id is not used again: a killed run's file of that name would be somebody else's.
+        newest = self._index.execute("SELECT coalesce(max(id), 0) + 1 FROM landing").fetchone()[0]
+        self._index.execute("INSERT INTO run VALUES (?, ?)", (newest, len(keys)))
+        np.save(self._file(newest, "keys"), keys)
+        np.save(self._file(newest, "landings"), landings)
+        return merged
+
+    def _file(self, run: int, what: str) -> Path:
+        return self._folder / f"{self._declaration.id}.{run}.{what}.npy"
+
+    def _run(self, run: int) -> tuple[Keys, Landings]:
+        keys, landings = (np.load(self._file(run, what), mmap_mode="r") for what in ("keys", "landings"))
+        return keys, landings
 
     def keys(self, digest: str) -> int:
         """How many different keys a landing has."""
@@ -145,21 +188,40 @@ class Keyprints:
         )
         return [row[0] for row in rows]
 
-    def _prints(self, path: Path) -> list[int]:
+    def _prints(self, path: Path) -> Keys:
         system = self._declaration.system
-        salt = quoted_text(secret(self._site.home.keys / "keyprints"))
+        salt = secret(self._site.home.keys / "keyprints")
         key = system.the("key")
+        if key and key != system.the("entity"):
+            return _keys(path, key, salt)
         with scratch() as folder, engine(folder) as connection:
-            if key and key != system.the("entity"):
-                return _keys(connection, path, key, salt)
-            return _whole(connection, path, system.the("time") or "", salt)
+            whole = _whole(connection, path, system.the("time") or "", quoted_text(salt))
+        return np.array(whole, dtype=np.int64)
 
 
-def _keys(connection: duckdb.DuckDBPyConnection, path: Path, key: str, salt: str) -> list[int]:
-    name = quoted_name(key)
-    number = f"md5_number_lower({salt} || CAST({name} AS VARCHAR))"
-    query = f"SELECT DISTINCT {number} AS n FROM read_parquet({quoted_path(path)}) WHERE {name} IS NOT NULL ORDER BY n"
-    return _signed(row[0] for row in connection.execute(query).fetchall())
+def _landings_with(prints: Keys, keys: Keys, landings: Landings) -> dict[int, int]:
+    """Landing → how many of these keys it has."""
+    first, end = (np.searchsorted(keys, prints, side=side) for side in ("left", "right"))
+    hits = np.flatnonzero(end > first)
+    places = [np.arange(first[hit], end[hit]) for hit in hits]
+    found = landings[np.concatenate(places)] if places else landings[:0]
+    named, rows = np.unique(found, return_counts=True)
+    return {int(landing): int(n) for landing, n in zip(named, rows, strict=True)}
+
+
+def _keys(path: Path, key: str, salt: str) -> Keys:
+    """Each different key as a number, sorted."""
+    import pyarrow.parquet as pq
+
+    keyed, found = hashlib.blake2b(key=bytes.fromhex(salt), digest_size=8), set()
+    with pq.ParquetFile(path) as file:
+        for rows in file.iter_batches(columns=[key]):
+            for value in rows.column(0).to_pylist():
+                if value is not None:
+                    one = keyed.copy()
+                    one.update(str(value).encode())
+                    found.add(int.from_bytes(one.digest(), signed=True))
+    return np.array(sorted(found), dtype=np.int64)
 
 
 def _whole(connection: duckdb.DuckDBPyConnection, path: Path, time: str, salt: str) -> list[int]:
@@ -177,9 +239,6 @@ def _whole(connection: duckdb.DuckDBPyConnection, path: Path, time: str, salt: s
     if distinct < TELLING:
         return []
     words = quoted_text(f"{rows} {total} {' '.join(columns)}")
-    return _signed(r[0] for r in connection.execute(f"SELECT md5_number_lower({salt} || {words})").fetchall())
-
-
-def _signed(numbers: Iterable[int]) -> list[int]:
-    """As SQLite keeps them: 64 bits with a sign."""
-    return [number - 2**64 if number >= 2**63 else number for number in numbers]
+    number = int((connection.execute(f"SELECT md5_number_lower({salt} || {words})").fetchone() or (0,))[0])
+    # As SQLite keeps them: 64 bits with a sign.
+    return [number - 2**64 if number >= 2**63 else number]

@@ -22,6 +22,7 @@ from assets.landing_sql import engine, quoted_name, quoted_path, unreadable, wri
 from assets.preparing import names_at_source, prepare, renamed
 from assets.reading import Reader, wanted_columns
 from assets.refusals import Held, NotArrived, from_source
+from assets.schema_watch import note_schema
 from assets.sources import address_of, open_source, scratch
 from assets.stored import found_whole
 from assets.treating import treated
@@ -168,6 +169,7 @@ def _take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tu
             prepared = prepare(declaration, part, reader.query(columns), tuple(columns), connection)
             rows = treated(connection, declaration, batch, part, site, prepared.query, tuple(prepared.columns))
             query, observed["personal"] = rows.query, rows.observed
+        note_schema(declaration, batch, part, reader.found, site)
         if part == "outcomes":
             query = _only_of_batch(declaration, batch, site, query, connection)
         if opened.digest is None or prepared.shuffled:

@@ -21,7 +21,7 @@ from governance.record.ledger import Event
 
 
 def settle_sharing(declaration: Declaration, batch: str, part: str, site: Site) -> Event | None:
-    """Looks at a batch and at all later ones that share rows with it. Returns why the batch itself is held, if it is."""
+    """Looks at a batch and at all later ones that share rows with it. Returns why the batch itself is held."""
     if part != "production" or told_by(declaration) is None or _is_reference(declaration, batch):
         return None
     with keyprints(declaration, site) as index:

@@ -8,14 +8,11 @@ earlier batch, which other batches can bring about and take away again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from governance.record.ledger import Event
-
-if TYPE_CHECKING:
-    from governance.register import Register
 
 LANDED, HELD, CLEARED = "batch.landed", "batch.held", "batch.cleared"
 # Acts of people. A family of their own: a record that is replayed keeps the events of such families in memory.
@@ -23,6 +20,14 @@ RELEASED, DISCARDED = "quarantine.released", "quarantine.discarded"
 KINDS = (LANDED, HELD, CLEARED, RELEASED, DISCARDED)
 # Why a batch is held back; `SHARED` alone depends on other batches.
 SHARED = "overlap"
+
+
+class Record(Protocol):
+    """What is asked of the record here."""
+
+    def history(self, subject: str, kinds: Sequence[str]) -> list[Event]: ...
+
+    def events(self, kind: str | Sequence[str] | None = None, prefix: str = "") -> list[Event]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +140,15 @@ def accepted_rules(released: Iterable[Event], digest: str, contract: str) -> fro
     return frozenset(rule for event in mine for rule in event.body["rules"])
 
 
-def standing(register: Register, subject: str) -> Standing:
+def standing(register: Record, subject: str) -> Standing:
     """Where the subject `system/batch/part` stands."""
     return standing_of(register.history(subject, KINDS))
 
 
-def standings(register: Register, system: str) -> dict[tuple[str, str], Standing]:
+def standings(register: Record, system: str) -> dict[tuple[str, str], Standing]:
     """(batch, part) → where it stands, of all of a system that anything was recorded of."""
     found: dict[tuple[str, str], list[Event]] = defaultdict(list)
-    for event in sorted((e for kind in KINDS for e in register.events(kind, f"{system}/")), key=lambda e: e.seq):
+    for event in register.events(KINDS, f"{system}/"):
         _, batch, part = event.subject.split("/")
         found[batch, part].append(event)
     return {about: standing_of(events) for about, events in found.items()}

@@ -29,7 +29,6 @@ PIPELINE = frozenset(
         "personal.key_made",
         "reference.frozen",
         "run.failed",
-        "schema.changed",
     }
 )
 KINDS = PIPELINE | AUTOMATIC | {act.kind for act in RECORDED}

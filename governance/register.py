@@ -168,11 +168,10 @@ class Register:
     def history(self, subject: str, kinds: Sequence[str]) -> list[Event]:
         """Events of these kinds about exactly this subject, in order: however many there are about others."""
         with self.reading() as connection:
-            found = [e for kind in kinds for e in ledger.events(connection, kind=kind, subject=subject)]
-        return sorted(found, key=lambda event: event.seq)
+            return list(ledger.events(connection, kind=kinds, subject=subject))
 
-    def events(self, kind: str | None = None, prefix: str = "") -> list[Event]:
-        """Events in order; `kind` may end in `*`, `prefix` is the start of the subject."""
+    def events(self, kind: str | Sequence[str] | None = None, prefix: str = "") -> list[Event]:
+        """Events in order; `kind` may end in `*` or be several, `prefix` is the start of the subject."""
         with self.reading() as connection:
             return list(ledger.events(connection, kind=kind, prefix=prefix))
 

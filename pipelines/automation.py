@@ -18,6 +18,7 @@ from assets.home import Site, site
 from assets.landing import batch_part
 from assets.sources import sign_of
 from governance.absence import record_absences
+from governance.batches import standing
 from governance.declared import periods
 from governance.declared.declarations import Declaration
 from governance.declared.sources import TableSource
@@ -161,6 +162,9 @@ def _request(
     declaration: Declaration, batch: str, part: Any, assets: tuple[str, ...], place: Site, digests: "_Digests"
 ) -> Iterator[dg.RunRequest]:
     landed = place.register.last("batch.landed", f"{declaration.id}/{batch}/{part}")
+    released = _released_since(f"{declaration.id}/{batch}/{part}", place)
+    if released:
+        yield _run(declaration, batch, assets, f"{part}:released:{released}")
     as_declared = landed is not None and landed.body["declaration"] == declaration.digest
     if isinstance(declaration.system.source(part), TableSource):
         if _table_may_have_more(declaration, part, batch, place.at.date(), landed=as_declared):
@@ -173,6 +177,13 @@ def _request(
     if seen and as_declared:
         return
     yield _run(declaration, batch, assets, f"{part}:{sign[:16]}:{declaration.digest[:16]}")
+
+
+def _released_since(subject: str, place: Site) -> int | None:
+    """The act by which what is in use was let through, where nothing was judged since."""
+    act = standing(place.register, subject).released
+    judged = place.register.last("batch.judged", subject.rsplit("/", 1)[0]) if act else None
+    return act.seq if act and (judged is None or judged.seq < act.seq) else None
 
 
 def _table_may_have_more(declaration: Declaration, part: Any, batch: str, today: dt.date, *, landed: bool) -> bool:

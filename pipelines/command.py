@@ -25,6 +25,7 @@ from governance.records import Outcome
 from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register
 from pipelines import (
     acting,
+    arrivals_command,
     assessment_command,
     cases_command,
     drafting_command,
@@ -56,7 +57,7 @@ SUPERSEDED = click.option("--all", "superseded", is_flag=True, help="Superseded 
 SECTIONS = {
     "Run": ("demo", "run", "fetch", "up", "check"),
     "What was found": ("status", "measurements", "verdicts", "explain", "inspect", "prove", "backtest", "replay"),
-    "Data": ("init", "import", "quality", "lineage", "personal"),
+    "Data": ("init", "import", "arrivals", "quarantine", "schema", "quality", "suppliers", "lineage", "personal"),
     "Nonconformities": ("nonconformities", "case", "due", "follow"),
     "The organisation": ("documents", "risks", "objectives", "applicability", "inventory", "systems", "roles"),
     "Approval": ("assessment", "releases"),
@@ -108,6 +109,7 @@ for _command in (
     cases_command.due,
     cases_command.follow,
     ledger,
+    *arrivals_command.COMMANDS,
     *oversight_command.COMMANDS,
     *organisation_command.COMMANDS,
     *drafting_command.COMMANDS,

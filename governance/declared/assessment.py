@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from governance.declared.comparison import Against
 from governance.declared.metrics import METRICS, Metric
+from governance.declared.population import Intended
 from governance.declared.system import Window
 from governance.shapes import AccountId, Answerable, Identifier, Sha256, Strict, Text
 
@@ -112,6 +113,7 @@ class ImpactAssessment(Strict):
     author: AccountId
     review_by: dt.date
     intended_use: Text
+    intended_population: tuple[Intended, ...] = ()
     benefits: tuple[Text, ...] = ()
     excluded_uses: tuple[Text, ...]
     affected_groups: Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -122,7 +124,7 @@ class ImpactAssessment(Strict):
 
     @model_validator(mode="after")
     def _harms_and_criteria_meet(self) -> ImpactAssessment:
-        problems = list(_coverage_problems(self))
+        problems = [*_coverage_problems(self), *_population_problems(self)]
         if problems:
             raise ValueError(" ".join(problems))
         return self
@@ -177,7 +179,7 @@ def _distance_problems(criterion: Criterion, metric: Metric) -> Iterator[str]:
     if metric.is_distance and criterion.limit < metric.neutral:
         nothing = f"{metric.neutral:g} when nothing changed"
         yield f"{metric.name!r} is {nothing}: `limit` must not be less, got {criterion.limit:g}."
-    if metric.needs_rows and criterion.window != "batch":
+    if (metric.needs_rows or metric.counts_rows) and criterion.window != "batch":
         sums = f"the window {criterion.window!r} is a sum of counts"
         yield f"{metric.name!r} needs rows, and {sums}: say `window: batch`."
 
@@ -205,6 +207,12 @@ def _warn_comes_first(criterion: Criterion) -> bool:
     if criterion.direction == "below":
         return criterion.warn >= criterion.limit
     return criterion.warn <= criterion.limit
+
+
+def _population_problems(assessment: ImpactAssessment) -> Iterator[str]:
+    for criterion in assessment.criteria:
+        if METRICS[criterion.metric].counts_rows and not assessment.intended_population:
+            yield f"Criterion {criterion.id!r} needs an `intended_population`, and none is declared."
 
 
 def _coverage_problems(assessment: ImpactAssessment) -> Iterator[str]:

@@ -19,6 +19,7 @@ from governance.declared.drafts import besides, decided, unfinished
 from governance.declared.metrics import METRICS
 from governance.declared.periods import floor
 from governance.declared.personal import type_faults
+from governance.declared.population import population_faults
 from governance.declared.preparation import step_faults
 from governance.declared.sources import TableSource
 from governance.declared.system import Model, System, kind_of
@@ -267,6 +268,12 @@ def _assessment_faults(
     if assessment.system != system.id:
         what = f"system: {assessment.system!r} is not {system.id!r}."
         yield document.fault(("system",), what, "Name the system that this assessment is about.")
+    for place, what in population_faults(assessment.intended_population, system, types):
+        yield document.fault(
+            ("intended_population", place),
+            f"intended_population.{place}: {what}",
+            "Mend it, or declare it in system.yaml.",
+        )
     overspent = budget.problem(assessment, system.batches.period)
     if overspent:
         yield document.fault(("false_alarms",), f"false_alarms: {overspent}", "Ask for less, or allow for more.")

@@ -38,6 +38,8 @@ class Metric:
         The one task that it is defined for; None where it is for all.
     needs_rows : bool
         Rests on a sample of rows and not on counts: windows, which are sums of counts, have none.
+    counts_rows : bool
+        Counted over all rows of a batch against what the assessment declares: windows have none, either.
     values : tuple of str
         Which columns it can be measured of: those counted on the number line, by category, or both.
     """
@@ -51,6 +53,7 @@ class Metric:
     neutral: float = 0.0
     task: Task | None = None
     needs_rows: bool = False
+    counts_rows: bool = False
     values: tuple[Values, ...] = ("numeric", "categorical")
 
     @property
@@ -114,6 +117,7 @@ def distances_of(numeric: bool) -> tuple[str, ...]:
 def _all() -> Iterator[Metric]:
     yield Metric("label_coverage", "rows")
     yield Metric("attribute_coverage", "grouping")
+    yield Metric("outside_intended_use", "rows", counts_rows=True)
     for distance, values in DISTANCES.items():
         yield Metric(distance, "column", is_distance=True, values=values)
     yield Metric("domain_classifier_auc", "rows", is_distance=True, neutral=0.5, needs_rows=True)

@@ -42,7 +42,7 @@ SERVICE = "service:aims"
 
 
 # Hexadecimal by their shape, and now and then all digits like a telephone number.
-DIGESTS = frozenset({"digest", "sha256"})
+DIGESTS = frozenset({"digest", "of_digest", "sha256"})
 
 
 class Refused(UsageFault):

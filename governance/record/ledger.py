@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,17 +68,19 @@ def append(
 def events(
     connection: sa.Connection,
     *,
-    kind: str | None = None,
+    kind: str | Sequence[str] | None = None,
     prefix: str = "",
     subject: str | None = None,
     before: int | None = None,
 ) -> Iterator[Event]:
-    """Events in order, those with a number less than `before`; `kind` may end in `*`."""
+    """Events in order, those with a number less than `before`; `kind` may end in `*`, or be several."""
     query = sa.select(EVENT).order_by(EVENT.c.seq)
     if before is not None:
         query = query.where(EVENT.c.seq < before)
     if kind is not None:
-        kinds = kinds_of(connection, kind[:-1]) if kind.endswith("*") else [kind]
+        kinds = [kind] if isinstance(kind, str) else list(kind)
+        if isinstance(kind, str) and kind.endswith("*"):
+            kinds = kinds_of(connection, kind[:-1])
         query = query.where(EVENT.c.kind.in_(kinds))
     if subject is not None:
         query = query.where(EVENT.c.subject == subject)

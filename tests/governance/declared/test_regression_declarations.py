@@ -105,5 +105,5 @@ def test_every_metric_fits_one_task_or_all() -> None:
         for task in ("binary_classification", "regression")
     }
     assert listed["binary_classification"] | listed["regression"] == set(METRICS)
-    drift = {*DISTANCES, "domain_classifier_auc"}
+    drift = {*DISTANCES, "domain_classifier_auc", "outside_intended_use"}
     assert listed["binary_classification"] & listed["regression"] == {"label_coverage", "attribute_coverage", *drift}
