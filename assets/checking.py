@@ -7,21 +7,20 @@ checked once, and a check whose tool broke is tried again.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assets.code import code_digest
+from assets.contract_check import contract_outcome
 from assets.home import Site
 from assets.lake import verified
 from assets.landing import Held, Landing, land
 from assets.landing_sql import engine
+from assets.lookups import land_lookups, lookup_digests
 from assets.sources import scratch
 from checks.overlap import Overlap, overlap
 from checks.provenance import missing_facts
 from governance.declared import periods
 from governance.declared.declarations import Declaration
-
-if TYPE_CHECKING:
-    from checks.expectations import RuleResult
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,7 @@ class Checked:
     met: int
     tool_failed: bool
     overlap: Overlap | None
+    not_declared: tuple[str, ...] = ()
 
 
 def land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) -> Checked:
@@ -50,6 +50,7 @@ def land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) 
         There is nothing yet.
     """
     landing = land(declaration, batch, part, site)
+    land_lookups(declaration, site)
     checked = check(declaration, landing, site)
     if checked.blocking:
         reason = _why_held(checked)
@@ -91,7 +92,7 @@ def check(declaration: Declaration, landing: Landing, site: Site) -> Checked:
     if body is None:
         body = {
             "inputs": _check_inputs(declaration, subject, landing.digest, site),
-            **_check_contract(declaration, landing),
+            **contract_outcome(declaration, landing, site),
             "overlap": _check_overlap(declaration, landing, site),
             "run": site.run,
         }
@@ -108,6 +109,7 @@ def check(declaration: Declaration, landing: Landing, site: Site) -> Checked:
         body["met"],
         body["tool_failed"],
         again,
+        tuple(body["not_declared"]),
     )
 
 
@@ -130,6 +132,7 @@ def _check_inputs(declaration: Declaration, subject: str, digest: str, site: Sit
         "contract": declaration.digests["contract.yaml"],
         "code": code_digest(),
         "reference": _reference_beside(declaration, batch, part, site),
+        **({"lookups": lookup_digests(declaration, site)} if declaration.system.sources.lookups else {}),
     }
 
 
@@ -154,26 +157,3 @@ def _check_overlap(declaration: Declaration, landing: Landing, site: Site) -> di
     reference = {batch: verified(site.home.lake, digest, ".parquet") for batch, digest in beside.items()}
     with scratch() as folder, engine(folder) as connection:
         return asdict(overlap(connection, landing.path, reference, key, time))
-
-
-def _check_contract(declaration: Declaration, landing: Landing) -> dict[str, Any]:
-    from checks.contract import read_contract
-    from checks.expectations import RuleOutcome, check_contract
-
-    # Outcomes bring two columns of the contract; the others are checked where they arrive.
-    only = {declaration.system.the("key"), declaration.system.the("label")} if landing.part == "outcomes" else None
-    results = check_contract(read_contract(declaration.contract_text), landing.path)
-    kept = [r for r in results if only is None or r.column in only]
-    by_outcome: dict[RuleOutcome, list[RuleResult]] = {outcome: [] for outcome in RuleOutcome}
-    for result in kept:
-        by_outcome[result.outcome].append(result)
-    return {
-        "met": len(by_outcome[RuleOutcome.MET]),
-        "unmet": [_as_plain(r) for r in by_outcome[RuleOutcome.UNMET]],
-        "not_evaluated": [_as_plain(r) for r in by_outcome[RuleOutcome.NOT_EVALUATED]],
-        "tool_failed": any(r.tool_failed for r in by_outcome[RuleOutcome.NOT_EVALUATED]),
-    }
-
-
-def _as_plain(result: RuleResult) -> dict[str, Any]:
-    return {"rule": result.rule, "blocking": result.blocking, "reason": result.reason}

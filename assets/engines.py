@@ -58,7 +58,7 @@ def connected(engine: Engine, spill: Path) -> Any:
     import ibis
 
     if engine.kind == "spark":
-        return ibis.pyspark.connect(_spark(engine.master or "local[*]", str(spill)))
+        return ibis.pyspark.connect(spark_session(engine.master or "local[*]", str(spill)))
     backend = ibis.duckdb.connect(temp_directory=str(spill), autoinstall_known_extensions=False)
     backend.con.execute("SET TimeZone = 'UTC'")
     limit = os.environ.get("AIMS_MEMORY")
@@ -71,7 +71,7 @@ def connected(engine: Engine, spill: Path) -> Any:
 
 
 @functools.cache
-def _spark(master: str, spill: str) -> Any:
+def spark_session(master: str, spill: str) -> Any:
     """One session per master and process: starting one takes seconds."""
     # PySpark 4.3 warns of pandas 3 at every answer, and passes it a keyword that it has dropped. What is asked for
     # here are whole numbers and texts, and the tests hold them against DuckDB's.

@@ -17,6 +17,8 @@ PIPELINE = frozenset(
         "ledger.anchored",
         "ledger.checkpointed",
         "ledger.named",
+        "lookup.held",
+        "lookup.landed",
         "model.trained",
         "reference.frozen",
         "run.failed",
