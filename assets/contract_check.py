@@ -83,9 +83,7 @@ def _engine(declaration: Declaration, site: Site) -> Engine | None:
     return Spark(spark_session(engine.master or "local[*]", str(site.home.spill)))
 
 
-def _levels(
-    declaration: Declaration, landing: Landing, levels: Sequence[Level], site: Site
-) -> tuple[RuleResult, ...]:
+def _levels(declaration: Declaration, landing: Landing, levels: Sequence[Level], site: Site) -> tuple[RuleResult, ...]:
     from checks.service_levels import Arrival, columns_of, evaluate, newest_in
 
     columns = columns_of(levels)

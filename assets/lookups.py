@@ -17,11 +17,11 @@ from assets.refusals import Held, NotArrived
 from assets.sources import is_unchanged
 from governance.declared.columns import Column
 from governance.declared.declarations import Declaration
-from governance.declared.sources import Sources
+from governance.declared.sources import Part, Sources
 from governance.record.ledger import Event
 
 # It has rows and no batches, as the training data has.
-PART = "training"
+PART: Part = "training"
 
 
 def land_lookups(declaration: Declaration, site: Site) -> None:

@@ -250,8 +250,11 @@ def _format_rules(name: str, logical: str | None, form: Any) -> Iterator[Rule]:
 
 
 def _below(name: str, low: int, above: int) -> Expectation:
-    """At least `low`, and below `above`."""
-    return Expectation("expect_column_values_to_be_between", (*between(name, low, above).kwargs, ("strict_max", True)))
+    """At least `low`, and below `above`; where a float cannot tell the two apart, at most that."""
+    strict = above < 2**53
+    return Expectation(
+        "expect_column_values_to_be_between", (*between(name, low, above).kwargs, ("strict_max", strict))
+    )
 
 
 def _array_rules(name: str, options: Mapping[str, Any]) -> Iterator[Rule]:

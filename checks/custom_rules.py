@@ -50,10 +50,8 @@ def custom_rule(where: str, item: DataQuality, prop: SchemaProperty | None, tabl
             "or for greatExpectations."
         )
     kind, kwargs = _implementation(where, item)
-    if kind in _TABLE:
-        rule = _TABLE[kind](where, kwargs, table)
-    else:
-        rule = _column_rule(where, kind, kwargs, prop, table)
+    about_table = _TABLE.get(kind)
+    rule = about_table(where, kwargs, table) if about_table else _column_rule(where, kind, kwargs, prop, table)
     if kwargs:
         raise ContractFault(f"{where}: argument {min(kwargs)} of {kind} is not supported.")
     return rule
@@ -107,7 +105,9 @@ def _mostly(where: str, mostly: Any) -> Demand:
 
 def _nulls(where: str, kwargs: dict[str, Any], name: str, logical: str | None) -> Rule:
     expected = not_null(name)
-    return Rule(where, "nulls", "are NULL", (name,), expectation=expected, logical_type=logical, dimension="completeness")
+    return Rule(
+        where, "nulls", "are NULL", (name,), expectation=expected, logical_type=logical, dimension="completeness"
+    )
 
 
 def _unique(where: str, kwargs: dict[str, Any], name: str, logical: str | None) -> Rule:

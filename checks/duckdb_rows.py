@@ -32,9 +32,7 @@ class DuckDB:
         return value
 
     @contextmanager
-    def rows(
-        self, table: Table, lookups: Sequence[Table], types: Mapping[str, str]
-    ) -> Iterator[Callable[[Any], Any]]:
+    def rows(self, table: Table, lookups: Sequence[Table], types: Mapping[str, str]) -> Iterator[Callable[[Any], Any]]:
         """The file as a Great Expectations batch."""
         import sqlalchemy as sa
 

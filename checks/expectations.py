@@ -152,7 +152,9 @@ def _settle_fields(rule: Rule, actual: Any) -> RuleResult:
     import pyarrow.types as is_
 
     limits = dict(rule.expectation.kwargs) if rule.expectation else {}
-    asked = " and ".join(f"at {word} {n}" for word, n in zip(("least", "most"), limits.values(), strict=True) if n is not None)
+    asked = " and ".join(
+        f"at {word} {n}" for word, n in zip(("least", "most"), limits.values(), strict=True) if n is not None
+    )
     if not is_.is_struct(actual):
         return _result(rule, RuleOutcome.NOT_EVALUATED, f"{rule.column} is {_kind(actual)}: its properties vary by row")
     found = actual.num_fields

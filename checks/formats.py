@@ -45,7 +45,8 @@ NOT_SEEN = frozenset({"password", "binary"})
 def integer_range(form: str) -> tuple[int, int] | None:
     """The least number of a Rust integer type such as `i32` or `u8`, and the first above it; None where it is none.
 
-    Powers of two, because Great Expectations reads limits as floats, and 2**63 - 1 is none.
+    Powers of two, because Great Expectations reads limits as floats, and 2**63 - 1 is none. From 64 bits on the first
+    above is let through, too: as a float it is the greatest inside.
     """
     found = re.fullmatch(r"([iu])(8|16|32|64|128|size)", form)
     if found is None:
@@ -62,7 +63,9 @@ _INTEGERS = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "INTEGER": 32, "BIGINT": 6
 
 def physical_length(physical: str) -> int | None:
     """The most characters that `VARCHAR(20)` and its like hold; None where no length is named."""
-    found = re.fullmatch(r"\s*(?:N?VARCHAR2?|N?CHAR|CHARACTER(?:\s+VARYING)?|STRING)\s*\(\s*(\d+)\s*\)\s*", physical.upper())
+    found = re.fullmatch(
+        r"\s*(?:N?VARCHAR2?|N?CHAR|CHARACTER(?:\s+VARYING)?|STRING)\s*\(\s*(\d+)\s*\)\s*", physical.upper()
+    )
     return int(found[1]) if found else None
 
 

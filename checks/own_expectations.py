@@ -29,8 +29,6 @@ from checks import spark_columns
 from checks.pandas_rows import SESSION, SESSIONS
 from checks.references import BATCH_VIEW, REFERENCE_ANSWERED, referring_query
 
-BATCH_VIEW = "aims_contract_batch"
-"""The rows under plain names; a plain word, because Great Expectations does not quote a table's name."""
 FEW = 1e-12
 """How far a quotient may be from a whole number, as a share of it, and still be one: some 4,000 units in the last
 place of a double. From a quotient of 5e11 on, nothing can be told."""

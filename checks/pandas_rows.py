@@ -48,12 +48,10 @@ class Pandas:
         return value
 
     @contextmanager
-    def rows(
-        self, table: Table, lookups: Sequence[Table], types: Mapping[str, str]
-    ) -> Iterator[Callable[[Any], Any]]:
+    def rows(self, table: Table, lookups: Sequence[Table], types: Mapping[str, str]) -> Iterator[Callable[[Any], Any]]:
         """The file as a Great Expectations batch."""
         import duckdb
-        import pyarrow.parquet as pq
+        import pyarrow as pa
 
         number = next(_sessions)
         frame = _frame_of(table, types)
@@ -62,7 +60,9 @@ class Pandas:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("SET python_enable_replacements = false")
             for one in (table, *lookups):
-                connection.register(one.name, pq.read_table(one.path, partitioning=None))
+                columns = {one.schema.names[place]: column for place, column in _readable(one).items()}
+                if columns:
+                    connection.register(one.name, pa.table(columns))
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             SESSIONS[number] = Session(connection, {one.alias: one for one in (table, *lookups)})
@@ -82,25 +82,51 @@ def _frame_of(table: Table, types: Mapping[str, str]) -> "pd.DataFrame":
     """What is shown of a file. Whole numbers and flags keep their type where there are NULLs among them."""
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    # By itself, and not as a folder: names that differ in case are two columns.
-    whole = pq.ParquetFile(table.path).read()
-    columns = {shown.alias: _column(whole, name, shown, types) for name, shown in table.shown.items()}
+    whole = _readable(table)
+    columns = {
+        shown.alias: _column(whole[shown.place], name, shown, types)
+        for name, shown in table.shown.items()
+        if shown.place in whole
+    }
+    if not columns:
+        return pd.DataFrame(index=pd.RangeIndex(_rows_of(table)))
     keeping: dict[pa.DataType, Any] = {
         **{getattr(pa, f"int{n}")(): getattr(pd, f"Int{n}Dtype")() for n in (8, 16, 32, 64)},
         **{getattr(pa, f"uint{n}")(): getattr(pd, f"UInt{n}Dtype")() for n in (8, 16, 32, 64)},
         pa.bool_(): pd.BooleanDtype(),
     }
-    return pa.table(columns).to_pandas(types_mapper=keeping.get, ignore_metadata=True)
+    frame: pd.DataFrame = pa.table(columns).to_pandas(types_mapper=keeping.get, ignore_metadata=True)
+    return frame
 
 
-def _column(whole: "pa.Table", name: str, shown: Shown, types: Mapping[str, str]) -> "pa.ChunkedArray":
+def _readable(table: Table) -> dict[int, "pa.ChunkedArray"]:
+    """The columns that can be read, by their place: one that cannot is missing, and spares the others."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {}
+    with pq.ParquetFile(table.path) as file:
+        for place, field in enumerate(file.schema_arrow):
+            try:
+                # By itself, and not as a folder of files.
+                columns[place] = file.read(columns=[field.name]).column(0)
+            except (OSError, pa.ArrowException):
+                continue
+    return columns
+
+
+def _rows_of(table: Table) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(table.path).num_rows)
+
+
+def _column(column: "pa.ChunkedArray", name: str, shown: Shown, types: Mapping[str, str]) -> "pa.ChunkedArray":
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.types as is_
 
-    column = whole.column(shown.place)
     for step in shown.path[1:]:
         column = pc.struct_field(column, step)
     if is_.is_dictionary(column.type):

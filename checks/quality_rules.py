@@ -132,7 +132,9 @@ def _column_metric(where: str, metric: str | None, arguments: dict[str, Any], na
     if metric == "nullValues":
         _nothing_left(where, arguments)
         none = not_null(name)
-        return Rule(where, "nulls", "are NULL", (name,), expectation=none, logical_type=logical, dimension="completeness")
+        return Rule(
+            where, "nulls", "are NULL", (name,), expectation=none, logical_type=logical, dimension="completeness"
+        )
     if metric == "missingValues":
         missing = _some(where, "missingValues", arguments.pop("missingValues", None))
         _nothing_left(where, arguments)

@@ -64,7 +64,7 @@ def _rule(where: str, columns: tuple[str, ...], relation: Relationship, contract
     name = f"{where}: refers to {shown}" if where != "table" else f"{' + '.join(columns)}: refers to {shown}"
     kwargs = (("column_list", columns), ("table", table), ("target_list", goal))
     return Rule(
-        relation.id and f"{where}: {relation.id}" or name,
+        f"{where}: {relation.id}" if relation.id else name,
         "reference",
         f"refer to nothing in {shown}",
         columns,

@@ -150,7 +150,9 @@ def in_set(name: str, values: tuple[Any, ...]) -> Expectation:
 
 def between(name: str, low: Any, high: Any) -> Expectation:
     """At least `low` and at most `high`; None is no limit."""
-    return Expectation("expect_column_values_to_be_between", (("column", name), ("min_value", low), ("max_value", high)))
+    return Expectation(
+        "expect_column_values_to_be_between", (("column", name), ("min_value", low), ("max_value", high))
+    )
 
 
 def lengths(name: str, shortest: int | None, longest: int | None) -> Expectation:

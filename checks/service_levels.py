@@ -135,7 +135,9 @@ def _levels(
     number, unit = _number(rule, item), _unit(rule, item)
     if unit in _MONTHS and number != int(number):
         raise ContractFault(f"{rule}: value must be a whole number of {unit}, got {item.value!r}.")
-    elements = [part.strip() for part in (item.element or contract.slaDefaultElement or "").split(",") if part.strip()]
+    elements: list[str | None] = [
+        part.strip() for part in (item.element or contract.slaDefaultElement or "").split(",") if part.strip()
+    ]
     for element in elements or [None]:
         column, why = _column(element, contract) if element else (time_column, None)
         if column is None and why is None:

@@ -19,7 +19,6 @@ _SETTINGS = {
     "spark.sql.ansi.doubleQuotedIdentifiers": "true",
     "spark.sql.caseSensitive": "true",
     "spark.sql.session.timeZone": "UTC",
-    "spark.sql.timeType.enabled": "true",
     "spark.sql.legacy.parquet.nanosAsLong": "true",
     # A contract's query is not ours: it reads the tables that it is given, and no path.
     "spark.sql.runSQLOnFiles": "false",
@@ -49,9 +48,7 @@ class Spark:
         return value
 
     @contextmanager
-    def rows(
-        self, table: Table, lookups: Sequence[Table], types: Mapping[str, str]
-    ) -> Iterator[Callable[[Any], Any]]:
+    def rows(self, table: Table, lookups: Sequence[Table], types: Mapping[str, str]) -> Iterator[Callable[[Any], Any]]:
         """The file as a Great Expectations batch."""
         session = self.session.newSession()
         for key, value in _SETTINGS.items():

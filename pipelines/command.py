@@ -23,7 +23,14 @@ from governance.declared.declarations import Declaration, Declarations, load_all
 from governance.faults import UsageFault
 from governance.records import Outcome
 from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register
-from pipelines import acting, assessment_command, cases_command, organisation_command, oversight_command
+from pipelines import (
+    acting,
+    assessment_command,
+    cases_command,
+    contract_command,
+    organisation_command,
+    oversight_command,
+)
 from pipelines.ledger_command import ledger
 from pipelines.standing import standing_of
 
@@ -43,6 +50,7 @@ SUPERSEDED = click.option("--all", "superseded", is_flag=True, help="Superseded 
 SECTIONS = {
     "Run": ("demo", "run", "fetch", "up", "check"),
     "What was found": ("status", "measurements", "verdicts", "explain", "inspect", "prove", "backtest", "replay"),
+    "Data": ("contract",),
     "Nonconformities": ("nonconformities", "case", "due", "follow"),
     "The organisation": ("documents", "risks", "objectives", "applicability", "inventory", "systems", "roles"),
     "Approval": ("assessment", "releases"),
@@ -94,6 +102,7 @@ for _command in (
     cases_command.due,
     cases_command.follow,
     ledger,
+    *contract_command.COMMANDS,
     *oversight_command.COMMANDS,
     *organisation_command.COMMANDS,
 ):

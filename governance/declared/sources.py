@@ -114,7 +114,7 @@ class Sources(Strict):
     reference: Source | None = None
     outcomes: Source | None = None
     training: Source | None = None
-    lookups: dict[str, Source] = {}
+    lookups: dict[str, Source] = Field(default_factory=dict)
 
     @field_validator("lookups")
     @classmethod
