@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from assets import lineage_events
 from assets.code import code_digest
+from assets.contract_check import contract_outcome
 from assets.erased import lake_file
 from assets.home import Site
 from assets.landing import Held, Landing, NotArrived, land
 from assets.landing_sql import engine
+from assets.lookups import land_lookups, lookup_digests
 from assets.sharing import settle_sharing
 from assets.sources import scratch
 from assets.treating import key_id
@@ -25,9 +27,6 @@ from governance.batches import RELEASED, SHARED, Standing, accepted_rules, kinds
 from governance.declared import periods
 from governance.declared.acquisition import required_facts
 from governance.declared.declarations import Declaration
-
-if TYPE_CHECKING:
-    from checks.expectations import RuleResult
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,7 @@ class Checked:
     met: int
     tool_failed: bool
     overlap: Overlap | None
+    not_declared: tuple[str, ...] = ()
 
 
 @lineage_events.tells("land", lineage_events.landed)
@@ -57,6 +57,7 @@ def land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) 
         There is nothing yet.
     """
     landing = land(declaration, batch, part, site)
+    land_lookups(declaration, site)
     checked = check(declaration, landing, site)
     subject = f"{declaration.id}/{batch}/{part}"
     released = site.register.history(subject, (RELEASED,))
@@ -125,7 +126,7 @@ def check(declaration: Declaration, landing: Landing, site: Site) -> Checked:
     if body is None:
         body = {
             "inputs": _check_inputs(declaration, subject, landing.digest, site),
-            **_check_contract(declaration, landing),
+            **contract_outcome(declaration, landing, site),
             "overlap": _check_overlap(declaration, landing, site),
             "run": site.run,
         }
@@ -142,6 +143,7 @@ def check(declaration: Declaration, landing: Landing, site: Site) -> Checked:
         body["met"],
         body["tool_failed"],
         again,
+        tuple(body["not_declared"]),
     )
 
 
@@ -164,6 +166,7 @@ def _check_inputs(declaration: Declaration, subject: str, digest: str, site: Sit
         "contract": declaration.digests["contract.yaml"],
         "code": code_digest(),
         "reference": _reference_beside(declaration, batch, part, site),
+        **({"lookups": lookup_digests(declaration, site)} if declaration.system.sources.lookups else {}),
     }
 
 
@@ -203,27 +206,3 @@ def _other_key(declaration: Declaration, landing: Landing, beside: Mapping[str, 
     if {key_id(event.body) for event in landings} <= {mine}:
         return None
     return f"the batch and the reference were pseudonymised with different keys, so that {name!r} cannot be compared"
-
-
-def _check_contract(declaration: Declaration, landing: Landing) -> dict[str, Any]:
-    from checks.contract import read_contract
-    from checks.expectations import RuleOutcome, check_contract
-
-    # Outcomes bring two columns of the contract; the others are checked where they arrive.
-    only = {declaration.system.the("key"), declaration.system.the("label")} if landing.part == "outcomes" else None
-    results = check_contract(read_contract(declaration.contract_text), landing.path)
-    kept = [r for r in results if only is None or r.column in only]
-    by_outcome: dict[RuleOutcome, list[RuleResult]] = {outcome: [] for outcome in RuleOutcome}
-    for result in kept:
-        by_outcome[result.outcome].append(result)
-    return {
-        "met": len(by_outcome[RuleOutcome.MET]),
-        "unmet": [_as_plain(r) for r in by_outcome[RuleOutcome.UNMET]],
-        "not_evaluated": [_as_plain(r) for r in by_outcome[RuleOutcome.NOT_EVALUATED]],
-        "tool_failed": any(r.tool_failed for r in by_outcome[RuleOutcome.NOT_EVALUATED]),
-    }
-
-
-def _as_plain(result: RuleResult) -> dict[str, Any]:
-    said = {"rule": result.rule, "blocking": result.blocking, "reason": result.reason}
-    return said if result.unexpected is None else {**said, "unexpected": result.unexpected}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ SPARK = {
     "spark.app.name": "aims-monitor",
     "spark.sql.session.timeZone": "UTC",
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    # Times of the day, which Parquet has and Spark 4.1 began to read.
+    "spark.sql.timeType.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
 # On one machine: two tasks a shuffle instead of 200, and nothing that listens beyond it.
@@ -58,7 +62,7 @@ def connected(engine: Engine, spill: Path) -> Any:
     import ibis
 
     if engine.kind == "spark":
-        return ibis.pyspark.connect(_spark(engine.master or "local[*]", str(spill)))
+        return ibis.pyspark.connect(spark_session(engine.master or "local[*]", str(spill)))
     backend = ibis.duckdb.connect(temp_directory=str(spill), autoinstall_known_extensions=False)
     backend.con.execute("SET TimeZone = 'UTC'")
     limit = os.environ.get("AIMS_MEMORY")
@@ -71,7 +75,7 @@ def connected(engine: Engine, spill: Path) -> Any:
 
 
 @functools.cache
-def _spark(master: str, spill: str) -> Any:
+def spark_session(master: str, spill: str) -> Any:
     """One session per master and process: starting one takes seconds."""
     # PySpark 4.3 warns of pandas 3 at every answer, and passes it a keyword that it has dropped. What is asked for
     # here are whole numbers and texts, and the tests hold them against DuckDB's.
@@ -84,7 +88,11 @@ def _spark(master: str, spill: str) -> Any:
     if shutil.which("java") is None:
         raise UsageFault("engine: spark needs Java 17 or newer on PATH: install it, or take duckdb as the engine.")
     builder = SparkSession.builder.master(master)
-    here = {**SPARK_HERE, "spark.local.dir": spill} if master.startswith("local") else {}
+    here: dict[str, str] = {}
+    if master.startswith("local"):
+        here = {**SPARK_HERE, "spark.local.dir": spill}
+        # Patterns of a contract are searched for by workers in Python; by themselves they take any `python3` of PATH.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     for key, value in {**SPARK, **here}.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()

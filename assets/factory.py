@@ -202,6 +202,7 @@ def checked_results(asset: dg.AssetKey, checked: Checked) -> Iterator[dg.AssetCh
         met=checked.met,
         unmet=len(checked.unmet),
         not_evaluated=unknown or "none",
+        not_declared=", ".join(checked.not_declared) or "none",
     )
     if "rows_are_its_own" in _data_checks(asset.path[-1]):
         seen = checked.overlap or Overlap(None, "not evaluated: the batch belongs to the reference")

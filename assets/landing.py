@@ -86,7 +86,7 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
     subject = f"{declaration.id}/{batch}/{part}"
     _look_at_what_is_there(subject, site)
     try:
-        body, path = as_before(site, subject, *_take_in(declaration, batch, part, site))
+        body, path = as_before(site, subject, *take_in(declaration, batch, part, site))
     except NotArrived:
         # A source that is gone takes nothing with it: what was landed from it stays in use.
         before = landed(declaration, batch, part, site)
@@ -155,7 +155,7 @@ def batch_part(declaration: Declaration, batch: str) -> Part:
     return "reference" if wants_reference and declaration.system.sources.reference else "production"
 
 
-def _take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tuple[dict[str, Any], Path]:
+def take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tuple[dict[str, Any], Path]:
     _must_be_acquired(declaration, part, site)
     wanted = wanted_columns(declaration, part)
     with scratch() as folder, engine(folder) as connection:

@@ -13,7 +13,8 @@ from governance.declared.sources import Part
 
 def note_schema(declaration: Declaration, batch: str, part: Part, columns: Mapping[str, str], site: Site) -> None:
     """Holds a source's columns against those of its first landing; what was not told yet becomes an event."""
-    subject = f"{declaration.id}/{part}"
+    # Training data and lookups come whole and by name.
+    subject = f"{declaration.id}/{batch if part == 'training' else part}"
     first = site.register.last(FOUND, subject)
     if first is None:
         body = {"first": True, "batch": batch, "columns": dict(columns), "run": site.run}

@@ -1,11 +1,13 @@
 """A data contract (Open Data Contract Standard 3.1): read from its text, and compiled to rules.
 
-Decided here: which documents are contracts, and that each of their claims becomes one rule with an id of its
-own. Relationships, formats of dates and numbers, and classifications are documentation.
+Decided here: which documents are contracts, which of their tables is the batch's, and that each of their claims
+becomes one rule with an id of its own. The first object of `schema` is the batch; the others are lookups, whose
+columns a relationship may name. Of a lookup itself nothing is asked.
 
-A column's own attributes are compiled in `checks.column_rules`, `quality` in `checks.quality_rules`; what a
-rule is stands in `checks.rules`. The rules are checked on a file in `checks.expectations`. Provenance,
-personal data and the step from a result to a Dagster check are elsewhere.
+A column's own attributes are compiled in `checks.column_rules`, `quality` in `checks.quality_rules`, relationships
+in `checks.relationships`, service levels in `checks.service_levels`; what a rule is stands in `checks.rules`. The
+rules are checked on a file in `checks.expectations`. Provenance, personal data and the step from a result to a
+Dagster check are elsewhere.
 """
 
 import itertools
@@ -15,11 +17,12 @@ from dataclasses import replace
 from typing import Any
 
 import yaml
-from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
+from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
 from pydantic import ValidationError
 
-from checks.column_rules import column_name, column_rules, key_rules
+from checks.column_rules import column_name, column_rules, field_rules, inner_properties, item_rules, key_rules
 from checks.quality_rules import quality_rules
+from checks.relationships import property_relations, table_relations
 from checks.rules import ContractFault, Rule
 
 # Reading
@@ -86,17 +89,32 @@ def compile_rules(contract: OpenDataContractStandard) -> tuple[Rule, ...]:
     for prop in properties:
         rules += column_rules(prop)
         rules += quality_rules(prop.quality, prop, table)
+        rules += property_relations(prop, contract)
+        rules += _inner_rules(prop, table)
     rules += key_rules(properties)
     rules += quality_rules(table.quality, None, table)
+    rules += table_relations(contract)
     return _distinct(rules)
 
 
+def _inner_rules(prop: SchemaProperty, table: SchemaObject) -> Iterator[Rule]:
+    """Rules of what is inside a column: fields of an object, items of an array."""
+    yield from item_rules(prop, (column_name(prop),))
+    for inner, path in inner_properties(prop):
+        yield from field_rules(inner, path)
+        yield from quality_rules(inner.quality, inner, table, path)
+        yield from item_rules(inner, path)
+        if inner.relationships:
+            raise ContractFault(f"{inner.name}: relationships of a field inside an object are not supported.")
+
+
 def the_table(contract: OpenDataContractStandard) -> SchemaObject:
-    """The one table that the contract is about, its columns with distinct names."""
+    """The table that the contract is about, the first of its schema, its columns with distinct names."""
     objects = contract.schema_ or []
-    if len(objects) != 1:
-        raise ContractFault(f"schema: must hold exactly one object, got {len(objects)}.")
+    if not objects:
+        raise ContractFault("schema: must hold at least one object, got 0.")
     names = [column_name(prop) for prop in objects[0].properties or []]
+    names += [inner.name or "" for prop in objects[0].properties or [] for inner, _ in inner_properties(prop)]
     for name in names:
         if names.count(name) > 1:
             raise ContractFault(f"{name}: declared {names.count(name)} times.")

@@ -1,32 +1,26 @@
-"""What Great Expectations counts in one Parquet file, in DuckDB, out of core.
+"""What Great Expectations counts in one Parquet file: in DuckDB out of core, in Spark, or in pandas.
 
-Decided here: how the file is shown to the engine, what a session may touch, and what may leave it: counts and
-answers of queries, never a cell. A count that could not be taken is a fault, named by its exception's class.
+Decided here: what is asked of Great Expectations, and what may leave an engine: counts and answers of queries,
+never a cell. A count that could not be taken is a fault, named by its exception's class.
 
-What a count means for a rule is judged in `checks.expectations`. The dialect that the engine needs, and the
-expectations it lacks, are in `checks.duckdb_dialect`.
+How each engine is shown the rows is in `checks.duckdb_rows`, `checks.spark_rows` and `checks.pandas_rows`; what a
+count means for a rule is judged in `checks.expectations`.
 """
 
-import itertools
 import logging
 import os
 import re
-import tempfile
+import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from checks.rules import DUCKDB_TYPES, Expectation, Rule
+from checks.rules import Expectation, Rule
+from checks.shown import Table
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-_ALIASED = "aims_contract_batch"  # a plain word: Great Expectations does not quote a table's name
-_TALKATIVE = ("great_expectations", "sqlalchemy")
-_sessions = itertools.count(1)  # a name per in-memory database of this process
+_TALKATIVE = ("great_expectations", "sqlalchemy", "py4j", "pyspark")
 
 
 @dataclass(frozen=True)
@@ -40,8 +34,22 @@ class Count:
     fault: str | None = None
 
 
-def take_counts(view: str, parquet: Path, schema: "pa.Schema", rules: Sequence[Rule]) -> dict[Expectation, Count]:
-    """What the engine found for each distinct expectation; queries know the file as `view`, a quoted name.
+class Engine(Protocol):
+    """An engine that can show a file's rows to Great Expectations."""
+
+    def rows(
+        self, table: Table, lookups: Sequence[Table], types: Mapping[str, str]
+    ) -> AbstractContextManager[Callable[[Any], Any]]:
+        """Opens the rows; what it gives takes a Great Expectations context and gives a batch."""
+
+    def literal(self, value: Any) -> Any:
+        """A value of the contract as this engine compares it."""
+
+
+def take_counts(
+    engine: Engine, table: Table, lookups: Sequence[Table], rules: Sequence[Rule]
+) -> dict[Expectation, Count]:
+    """What the engine found for each distinct expectation.
 
     A metric that fails can take along those it shares a query with. Great Expectations 1.24.1 asks those
     again by itself, earlier ones did not: what failed in company is asked again alone, whoever broke it.
@@ -49,12 +57,13 @@ def take_counts(view: str, parquet: Path, schema: "pa.Schema", rules: Sequence[R
     asked = list(dict.fromkeys(rule.expectation for rule in rules if rule.expectation is not None))
     types = {rule.columns[0]: rule.logical_type for rule in rules if rule.column and rule.logical_type}
     _import_great_expectations()
-    with _quiet(), _batch(view, parquet, schema, types) as (batch, aliases):
-        counts = _validate(batch, asked, aliases)
+    with _quiet(), engine.rows(table, lookups, types) as as_batch:
+        batch, plain = as_batch(_context()), Plain(engine, table, lookups)
+        counts = _validate(batch, asked, plain)
         failed = [expectation for expectation in asked if counts[expectation].fault]
         if len(asked) > 1:
             for expectation in failed:
-                counts |= _validate(batch, [expectation], aliases)
+                counts |= _validate(batch, [expectation], plain)
     return counts
 
 
@@ -67,6 +76,8 @@ def _import_great_expectations() -> Any:
         # It imports PySpark where that is installed, which warns of pandas 3.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         import great_expectations
+
+        import checks.own_expectations  # noqa: F401  registers them
     return great_expectations
 
 
@@ -83,41 +94,6 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-# The session
-
-
-@contextmanager
-def _batch(
-    view: str, parquet: Path, schema: "pa.Schema", types: Mapping[str, str]
-) -> Iterator[tuple[Any, dict[str, str]]]:
-    """The file as a Great Expectations batch, and the name by which the batch knows each column.
-
-    Great Expectations cannot address a column with a quotation mark in its name, so the batch has plain
-    names (c0, c1, …); the contract's own queries see the real ones. Nothing is written to disk but what
-    DuckDB spills, into a folder that is gone afterwards.
-    """
-    import sqlalchemy as sa
-
-    from checks import duckdb_dialect
-
-    aliases = {name: f"c{index}" for index, name in enumerate(schema.names)}
-    url = f"{duckdb_dialect.DIALECT}:///:memory:contract_{next(_sessions)}"
-    engine = sa.create_engine(url, poolclass=sa.StaticPool)
-    with tempfile.TemporaryDirectory(prefix="aims-contract-") as spill:
-        with engine.connect() as connection:
-            for statement in _session_statements(view, parquet, schema, types, aliases, Path(spill)):
-                connection.exec_driver_sql(statement)
-            connection.commit()
-        source = _context().data_sources.add_sql("duckdb", connection_string=url, create_temp_table=False)
-        asset = source.add_table_asset("batch", table_name=_ALIASED)
-        try:
-            yield asset.add_batch_definition_whole_table("whole").get_batch(), aliases
-        finally:
-            source.get_execution_engine().engine.dispose()
-            source.get_engine().dispose()
-            engine.dispose()
 
 
 def _context() -> Any:
@@ -137,66 +113,65 @@ def _context() -> Any:
     return gx.get_context(mode="ephemeral", project_config=config)
 
 
-def _session_statements(
-    view: str,
-    parquet: Path,
-    schema: "pa.Schema",
-    types: Mapping[str, str],
-    aliases: Mapping[str, str],
-    spill: Path,
-) -> Iterator[str]:
-    """The two views of the file, and then no access to anything else: a contract's query is not ours."""
-    source = f"read_parquet({_text(str(parquet))})"  # a [ or * in the path is no pattern where the file exists
-    # by position: DuckDB's names do not tell "a" from "A"
-    source_aliased = f"{source} AS source({', '.join(aliases[name] for name in schema.names)})"
-    columns = ", ".join(f"{_read(field, aliases[field.name], types)} AS {aliases[field.name]}" for field in schema)
-    yield f"SET temp_directory = {_text(str(spill))}"
-    yield f"CREATE VIEW {_ALIASED} AS SELECT {columns} FROM {source_aliased}"
-    yield f"CREATE VIEW {view} AS SELECT * FROM {source}"
-    yield f"SET allowed_paths = [{_text(str(parquet))}]"
-    yield "SET enable_external_access = false"
-    yield "SET lock_configuration = true"
-
-
-def _read(field: "pa.Field", name: str, types: Mapping[str, str]) -> str:
-    """A column as the rules see it: NaN is NULL, and a column without type or value has the declared type."""
-    import pyarrow.types as is_
-
-    if is_.is_floating(field.type):
-        return f"CASE WHEN NOT isnan({name}) THEN {name} END"
-    if is_.is_null(field.type):
-        return f"CAST({name} AS {DUCKDB_TYPES[types.get(field.name, 'string')]})"
-    return name
-
-
-def _text(literal: str) -> str:
-    return "'" + literal.replace("'", "''") + "'"
-
-
-# The answers
+# The questions
 
 _COUNTS_ONLY = {"result_format": "BASIC", "exclude_unexpected_values": True, "partial_unexpected_count": 0}
 """With 0 Great Expectations asks for offending values with LIMIT 0: none leaves the engine."""
 
 
-def _validate(batch: Any, asked: Sequence[Expectation], aliases: Mapping[str, str]) -> dict[Expectation, Count]:
+@dataclass(frozen=True)
+class Plain:
+    """Arguments of an expectation under the plain names, with values as the engine compares them."""
+
+    engine: Engine
+    table: Table
+    lookups: Sequence[Table]
+
+    def __call__(self, expectation: Expectation) -> dict[str, Any]:
+        given = dict(expectation.kwargs)
+        if "target_list" in given:
+            return self._reference(given)
+        if "where_given" in given:
+            from great_expectations.expectations.row_conditions import Column
+
+            outer = self.table.shown[given.pop("where_given")].alias
+            given["row_condition"] = Column(outer).is_not_null()
+        if "column_list" in given:
+            # A key with a NULL in it is no duplicate: the engines do not agree on that by themselves.
+            given["ignore_row_if"] = "any_value_is_missing"
+        return {key: self._value(key, value) for key, value in given.items()}
+
+    def _value(self, key: str, value: Any) -> Any:
+        if key == "column":
+            return self.table.shown[value].alias
+        if key == "column_list":
+            return self.table.aliases(value)
+        if isinstance(value, tuple):
+            return [self.engine.literal(item) for item in value]
+        return self.engine.literal(value) if key.endswith("_value") else value
+
+    def _reference(self, given: dict[str, Any]) -> dict[str, Any]:
+        tables = {table.name: table for table in self.lookups}
+        goal = tables[given["table"]] if given["table"] else self.table
+        return {
+            "column_list": self.table.aliases(given["column_list"]),
+            "table": goal.alias,
+            "target_list": goal.aliases(given["target_list"]),
+        }
+
+
+def _validate(batch: Any, asked: Sequence[Expectation], plain: Plain) -> dict[Expectation, Count]:
     import great_expectations as gx
     from great_expectations.expectations.registry import get_expectation_impl
 
     suite = gx.ExpectationSuite(name="contract")
     for index, expectation in enumerate(asked):
-        kwargs = {key: _aliased(key, value, aliases) for key, value in expectation.kwargs}
-        suite.add_expectation(get_expectation_impl(expectation.type)(**kwargs, meta={"asked": index}))
+        suite.add_expectation(get_expectation_impl(expectation.type)(**plain(expectation), meta={"asked": index}))
     answers = batch.validate(suite, result_format=_COUNTS_ONLY).results
     return {asked[answer.expectation_config.meta["asked"]]: _read_answer(answer) for answer in answers}
 
 
-def _aliased(key: str, value: Any, aliases: Mapping[str, str]) -> Any:
-    if key == "column":
-        return aliases[value]
-    if key == "column_list":
-        return [aliases[name] for name in value]
-    return list(value) if isinstance(value, tuple) else value
+# The answers
 
 
 def _read_answer(answer: Any) -> Count:
@@ -230,8 +205,10 @@ def _exception_class(traceback: str) -> str:
 
     import duckdb
 
+    known: list[Any] = [duckdb, builtins]
+    known += [sys.modules[name] for name in ("pyspark.errors", "py4j.protocol", "pyarrow") if name in sys.modules]
     for name in re.findall(r"^(?:[\w.]+\.)?(\w+)(?::|$)", traceback, flags=re.MULTILINE):
-        for module in (duckdb, builtins):
+        for module in known:
             candidate = getattr(module, name, None)
             if isinstance(candidate, type) and issubclass(candidate, BaseException):
                 return str(name)

@@ -28,9 +28,12 @@ def contract_fault(declaration: Declaration) -> Fault | None:
     """What keeps the contract from being checked, or None."""
     from checks.contract import compile_rules, read_contract
     from checks.rules import ContractFault
+    from checks.service_levels import levels_of
 
     try:
-        compile_rules(read_contract(declaration.contract_text))
+        contract = read_contract(declaration.contract_text)
+        compile_rules(contract)
+        levels_of(contract)
     except (ContractFault, ValueError) as error:
         return Fault(f"{declaration.id}/contract.yaml", 1, str(error), "Mend the contract.")
     return None

@@ -1,7 +1,9 @@
 """The rules in a contract's `quality`: metrics of the standard's library, and queries of the contract's own.
 
-Decided here: which metric becomes which rule, what is demanded of the number, and whether an unmet rule
-holds the batch. `text` quality is documentation; engines of other makers are refused.
+Decided here: which metric becomes which rule, what is demanded of the number, to which dimension a rule belongs,
+and whether an unmet rule holds the batch. `text` quality, schedules and the unit of a query's answer are
+documentation. Rules for Great Expectations are read in `checks.custom_rules`; those for engines of other makers are
+refused.
 
 A query may answer with any number, also one that is a single person's: what it answers is shown in the
 reason, so a contract's queries aggregate. An answer that is no number is never shown.
@@ -17,7 +19,9 @@ from typing import Any
 from open_data_contract_standard.model import DataQuality, SchemaObject, SchemaProperty
 
 from checks.column_rules import column_name
+from checks.custom_rules import custom_rule
 from checks.rules import (
+    DIMENSIONS,
     OPERATORS,
     ContractFault,
     Demand,
@@ -37,9 +41,15 @@ BLOCKING = {None: True, "error": True, "warning": False, "info": False}
 
 
 def quality_rules(
-    quality: Sequence[DataQuality] | None, prop: SchemaProperty | None, table: SchemaObject
+    quality: Sequence[DataQuality] | None,
+    prop: SchemaProperty | None,
+    table: SchemaObject,
+    path: tuple[str, ...] = (),
 ) -> Iterator[Rule]:
-    """The rules in the `quality` of the column `prop`, or of the table where that is None."""
+    """The rules in the `quality` of the column `prop`, or of the table where that is None.
+
+    `path` leads to a field inside a column.
+    """
     for item in quality or ():
         name = column_name(prop) if prop else None
         where = f"{name or 'table'}: {item.id or item.name or item.metric or item.rule or item.type}"
@@ -51,24 +61,45 @@ def quality_rules(
         if kind == "library":
             rule = _library_rule(where, item, prop, table)
         elif kind == "sql":
-            rule = _query_rule(where, item, name, table)
+            rule = _query_rule(where, item, path or ((name,) if name else ()), table)
+        elif kind == "custom":
+            rule = custom_rule(where, item, prop, table)
         else:
-            raise ContractFault(f"{where}: quality of type {kind} (engine {item.engine}) is not supported.")
-        demand = _demand(where, item)
-        if demand.percent and rule.kind in ("row count", "query"):
-            raise ContractFault(f"{where}: unit percent needs a share of rows.")
-        yield replace(rule, blocking=BLOCKING[item.severity], demand=demand)
+            raise ContractFault(f"{where}: quality type must be library, sql, custom or text, got {kind!r}.")
+        demand = _demand(where, item, rule)
+        dimension = _dimension(where, item) or rule.dimension
+        yield replace(rule, blocking=BLOCKING[item.severity], demand=demand, path=path, dimension=dimension)
 
 
-def _demand(where: str, item: DataQuality) -> Demand:
+def _dimension(where: str, item: DataQuality) -> str | None:
+    """The declared dimension, by its name or its synonym; None where none is declared."""
+    if item.dimension is None:
+        return None
+    names = {**{name: name for name in DIMENSIONS}, **{short: name for name, short in DIMENSIONS.items()}}
+    if item.dimension not in names:
+        raise ContractFault(f"{where}: dimension must be one of {', '.join(DIMENSIONS)}, got {item.dimension!r}.")
+    return names[item.dimension]
+
+
+def _demand(where: str, item: DataQuality, rule: Rule) -> Demand:
     given = {key: getattr(item, key) for key in OPERATORS if getattr(item, key) is not None}
+    if item.type == "custom":
+        if given:
+            raise ContractFault(f"{where}: quality of type custom takes no operator, got {', '.join(given)}.")
+        return rule.demand
     if len(given) != 1:
         raise ContractFault(f"{where}: must have exactly one operator, got {', '.join(given) or 'none'}.")
     ((operator, operand),) = given.items()
+    if rule.kind == "query" and operator in ("mustBe", "mustNotBe") and isinstance(operand, bool):
+        return Demand(operator, (operand,))
     numbers = tuple(operand) if isinstance(operand, list) else (operand,)
     if len(numbers) != (2 if operator.endswith("Between") else 1) or not all(is_number(x) for x in numbers):
         raise ContractFault(f"{where}: {operator} must be a number, or two for between, got {operand!r}.")
-    if item.unit not in (None, "rows", "percent"):
+    if len(numbers) == 2 and numbers[0] > numbers[1]:
+        raise ContractFault(f"{where}: {operator} must have its smaller number first, got {operand!r}.")
+    if item.unit == "percent" and rule.kind in ("row count", "query"):
+        raise ContractFault(f"{where}: unit percent needs a share of rows.")
+    if item.unit not in (None, "rows", "percent") and rule.kind != "query":
         raise ContractFault(f"{where}: unit must be rows or percent, got {item.unit!r}.")
     return Demand(operator, numbers, item.unit == "percent")
 
@@ -86,11 +117,12 @@ def _library_rule(where: str, item: DataQuality, prop: SchemaProperty | None, ta
             "row count",
             "rows",
             expectation=Expectation("expect_table_row_count_to_be_between", (("min_value", 0),)),
+            dimension="completeness",
         )
     if metric == "duplicateValues":
         names = (column_name(prop),) if prop else _declared(where, arguments.pop("properties", None), table)
         _nothing_left(where, arguments)
-        return Rule(where, "values", "occur more than once", names, expectation=unique(names))
+        return Rule(where, "values", "occur more than once", names, expectation=unique(names), dimension="uniqueness")
     if prop is None:
         raise ContractFault(f"{where}: {metric} needs a column." if metric else f"{where}: must have a metric.")
     return _column_metric(where, metric, arguments, column_name(prop), prop.logicalType)
@@ -99,14 +131,17 @@ def _library_rule(where: str, item: DataQuality, prop: SchemaProperty | None, ta
 def _column_metric(where: str, metric: str | None, arguments: dict[str, Any], name: str, logical: str | None) -> Rule:
     if metric == "nullValues":
         _nothing_left(where, arguments)
-        return Rule(where, "nulls", "are NULL", (name,), expectation=not_null(name), logical_type=logical)
+        none = not_null(name)
+        return Rule(
+            where, "nulls", "are NULL", (name,), expectation=none, logical_type=logical, dimension="completeness"
+        )
     if metric == "missingValues":
         missing = _some(where, "missingValues", arguments.pop("missingValues", None))
         _nothing_left(where, arguments)
         markers = literals(where, logical, [value for value in missing if value is not None])
         kwargs = (("column", name), ("markers", markers), ("null_is_missing", None in missing))
         given = Expectation("expect_column_values_to_be_given", kwargs)
-        return value_rule(where, name, logical, "are missing", given)
+        return value_rule(where, name, logical, "are missing", given, "completeness")
     if metric == "invalidValues":
         pattern, values = arguments.pop("pattern", None), arguments.pop("validValues", None)
         _nothing_left(where, arguments)
@@ -144,21 +179,29 @@ def _declared(where: str, names: Any, table: SchemaObject) -> tuple[str, ...]:
 # Queries
 
 
-def _query_rule(where: str, item: DataQuality, name: str | None, table: SchemaObject) -> Rule:
+_PLACEHOLDER = re.compile(r"\$?\{(\w+)\}")
+
+
+def _query_rule(where: str, item: DataQuality, path: tuple[str, ...], table: SchemaObject) -> Rule:
     if not item.query:
         raise ContractFault(f"{where}: quality of type sql must have a query.")
     fill = {key: queried_as(table) for key in ("table", "object", "schema", "model")}
-    if name is not None:
-        fill |= {key: _quoted(name) for key in ("column", "property", "field")}
-    query = re.sub(r"\$?\{(\w+)\}", lambda match: fill.get(match[1], match[0]), item.query)
-    columns = () if name is None else (name,)
+    if path:
+        fill |= {key: ".".join(map(_quoted, path)) for key in ("column", "property", "field")}
+    query = _PLACEHOLDER.sub(lambda match: fill.get(match[1], match[0]), item.query)
+    columns = (".".join(path),) if path else ()
     answer = Expectation("expect_query_to_answer_one_value", (("query", query),))
     return Rule(where, "query", "the query answered", columns, expectation=answer)
 
 
 def queried_as(table: SchemaObject) -> str:
     """The name, quoted, by which a contract's queries know the rows that are checked."""
-    return _quoted(table.physicalName or table.name or "table")
+    return _quoted(queried_name(table))
+
+
+def queried_name(table: SchemaObject) -> str:
+    """That name."""
+    return table.physicalName or table.name or "table"
 
 
 def _quoted(identifier: str) -> str:

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -26,7 +26,21 @@ DUCKDB_TYPES = {
     "timestamp": "TIMESTAMP",
     "time": "TIME",
 }
-"""The logical types that can be checked, and what a column without any value is read as."""
+"""The logical types of one value, and what a column without any value is read as."""
+
+LOGICAL_TYPES = (*DUCKDB_TYPES, "array", "object")
+"""The logical types that can be checked: presence and type of all, and values of those that are one value."""
+
+DIMENSIONS = {
+    "accuracy": "ac",
+    "completeness": "cp",
+    "conformity": "cf",
+    "consistency": "cs",
+    "coverage": "cv",
+    "timeliness": "tm",
+    "uniqueness": "uq",
+}
+"""The standard's dimensions of data quality, each with its synonym."""
 
 
 class ContractFault(ValueError):
@@ -49,11 +63,18 @@ class Demand:
     operand: tuple[float, ...] = (0,)
     percent: bool = False
 
+    @property
+    def of_truth(self) -> bool:
+        """Whether a yes or no is asked for, and no number."""
+        return isinstance(self.operand[0], bool)
+
     def met_by(self, value: float) -> bool:
         return OPERATORS[self.operator](value, *self.operand)
 
     def __str__(self) -> str:
         words = re.sub(r"(?<!^)([A-Z])", r" \1", self.operator).lower()
+        if self.of_truth:
+            return f"{words} {str(self.operand[0]).lower()}"
         return f"{words} {' and '.join(f'{x:g}' for x in self.operand)}{' %' if self.percent else ''}"
 
 
@@ -68,13 +89,17 @@ OPERATORS: Mapping[str, Callable[..., bool]] = {
     "mustNotBeBetween": lambda value, low, high: not low <= value <= high,
 }
 
-Kind = Literal["present", "type", "nulls", "values", "typed values", "row count", "query"]
-"""What a rule looks at: the file's schema, all rows, the rows that are not NULL, or the table."""
+Kind = Literal["present", "type", "fields", "nulls", "values", "typed values", "reference", "row count", "query"]
+"""What a rule looks at: the file's schema, all rows, the rows that are not NULL, another table, or the table."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One claim of the contract. `offence` completes "3 of 100 rows …"; `logical_type` is the declared one."""
+    """One claim of the contract. `offence` completes "3 of 100 rows …"; `logical_type` is the declared one.
+
+    `path` leads to a field inside a column, where `columns` has its name with dots; `[]` stands for the items of an
+    array. `dimension` is the standard's, None where a claim belongs to none of them.
+    """
 
     rule: str
     kind: Kind
@@ -84,10 +109,26 @@ class Rule:
     expectation: Expectation | None = None
     demand: Demand = Demand()
     logical_type: str | None = None
+    path: tuple[str, ...] = ()
+    dimension: str | None = None
+    reference: "Reference | None" = None
+
+    @property
+    def paths(self) -> dict[str, tuple[str, ...]]:
+        """Where each column of the rule lies in the file."""
+        return {name: self.path or (name,) for name in self.columns}
 
     @property
     def column(self) -> str | None:
         return self.columns[0] if len(self.columns) == 1 else None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The columns of another table that hold every value that may occur."""
+
+    table: str
+    columns: tuple[str, ...]
 
 
 # Claims, as expectations
@@ -107,6 +148,18 @@ def in_set(name: str, values: tuple[Any, ...]) -> Expectation:
     return Expectation("expect_column_values_to_be_in_set", (("column", name), ("value_set", values)))
 
 
+def between(name: str, low: Any, high: Any) -> Expectation:
+    """At least `low` and at most `high`; None is no limit."""
+    return Expectation(
+        "expect_column_values_to_be_between", (("column", name), ("min_value", low), ("max_value", high))
+    )
+
+
+def lengths(name: str, shortest: int | None, longest: int | None) -> Expectation:
+    kwargs = (("column", name), ("min_value", shortest), ("max_value", longest))
+    return Expectation("expect_column_value_lengths_to_be_between", kwargs)
+
+
 def valid_values(where: str, name: str, values: tuple[Any, ...] | None, pattern: Any) -> Expectation:
     _try_pattern(where, pattern)
     kwargs = (("column", name), ("value_set", values), ("regex", pattern))
@@ -114,7 +167,7 @@ def valid_values(where: str, name: str, values: tuple[Any, ...] | None, pattern:
 
 
 def _try_pattern(where: str, pattern: Any) -> None:
-    """Refuse a pattern that the engine cannot read now, rather than on every batch."""
+    """Refuse a pattern that RE2 cannot read now, rather than on every batch."""
     import duckdb
 
     if not isinstance(pattern, str):
@@ -126,8 +179,12 @@ def _try_pattern(where: str, pattern: Any) -> None:
         raise ContractFault(f"{where}: pattern {pattern!r} is no RE2 regular expression.") from fault
 
 
-def value_rule(rule: str, name: str, logical: str | None, offence: str, expectation: Expectation) -> Rule:
-    return Rule(rule, "typed values", offence, (name,), expectation=expectation, logical_type=logical)
+def value_rule(
+    rule: str, name: str, logical: str | None, offence: str, expectation: Expectation, dimension: str = "conformity"
+) -> Rule:
+    return Rule(
+        rule, "typed values", offence, (name,), expectation=expectation, logical_type=logical, dimension=dimension
+    )
 
 
 # Values of a contract
@@ -154,13 +211,15 @@ def _literal(name: str, logical: str | None, value: Any) -> Any:
     if logical in ("date", "timestamp", "time") and isinstance(value, str):
         parse = {"date": date.fromisoformat, "timestamp": datetime.fromisoformat, "time": time.fromisoformat}[logical]
         try:
-            return parse(value)
+            value = parse(value)
         except ValueError as fault:
             raise ContractFault(f"{name}: {value!r} is no ISO 8601 {logical}.") from fault
     wrong_number = logical in ("integer", "number") and not is_number(value)
-    wrong_time = isinstance(value, datetime) and logical == "date"
-    if wrong_number or wrong_time or not isinstance(value, _LITERALS[logical]):
+    wrong_time = (isinstance(value, datetime) and logical == "date") or (isinstance(value, time) and value.tzinfo)
+    if wrong_number or wrong_time or not isinstance(value, _LITERALS.get(logical, ())):
         raise ContractFault(f"{name}: {value!r} is no {logical}.")
+    if isinstance(value, datetime) and value.tzinfo:
+        return value.astimezone(UTC).replace(tzinfo=None)  # as the rows are seen
     return value
 
 

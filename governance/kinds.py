@@ -22,6 +22,8 @@ PIPELINE = frozenset(
         "ledger.checkpointed",
         "ledger.named",
         "model.overlap",
+        "lookup.held",
+        "lookup.landed",
         "model.trained",
         "profile.kept",
         "personal.erased",

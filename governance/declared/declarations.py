@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from governance.declared import acquisition, budget
@@ -33,6 +33,14 @@ FILES = ("system.yaml", "contract.yaml", ASSESSMENT)
 
 
 @dataclass(frozen=True, slots=True)
+class Lookup:
+    """A further table of the contract: its columns with their logical types, and those it must have."""
+
+    types: dict[str, str]
+    required: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Declaration:
     """One system as declared: its four documents, and the digests of the files they were read from."""
 
@@ -46,6 +54,7 @@ class Declaration:
     model: Model | None
     approval: Approval | None
     digests: dict[str, str]
+    lookups: dict[str, Lookup] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -153,7 +162,9 @@ def load(folder: Path) -> Declaration:
     if contract:
         wrong = acquisition.contract_faults(contract.value)
         faults += [contract.fault(where, f"customProperties: {what}", "Mend the list.") for where, what in wrong]
+    lookups = _lookups(contract, faults)
     if system and contract:
+        faults += _lookup_faults(system, documents["system.yaml"], lookups)
         faults += _system_faults(system, documents["system.yaml"], folder, types)
     if system and assessment:
         faults += _assessment_faults(system, types, assessment, documents[ASSESSMENT])
@@ -169,23 +180,30 @@ def load(folder: Path) -> Declaration:
     digests = {name: document.sha256 for name, document in found.items() if document}
     required = _required(contract, system)
     return Declaration(
-        folder, system, assessment, written.text, contract.text, types, required, model, approval, digests
+        folder, system, assessment, written.text, contract.text, types, required, model, approval, digests, lookups
     )
 
 
 def _types(contract: Document | None, faults: list[Fault]) -> dict[str, str]:
-    """Column → logical type. The contract's other rules are compiled by `checks.contract`."""
+    """Column → logical type of the batch, the schema's first table. Other rules are compiled by `checks.contract`."""
     if contract is None:
         return {}
     schema = contract.value.get("schema")
-    one = schema[0] if isinstance(schema, list) and len(schema) == 1 else None
-    if not (isinstance(one, dict) and isinstance(one.get("properties"), list)):
-        faults.append(contract.fault(("schema",), "schema: must hold one object with properties.", "Mend it."))
+    if not (isinstance(schema, list) and schema and _has_properties(schema[0])):
+        faults.append(contract.fault(("schema",), "schema: must hold an object with properties.", "Mend it."))
         return {}
+    return _types_of(contract, 0, faults)
+
+
+def _has_properties(table: object) -> bool:
+    return isinstance(table, dict) and isinstance(table.get("properties"), list)
+
+
+def _types_of(contract: Document, place: int, faults: list[Fault]) -> dict[str, str]:
     types: dict[str, str] = {}
-    for index, item in enumerate(one["properties"]):
+    for index, item in enumerate(contract.value["schema"][place]["properties"]):
         name, kind = (item.get("name"), item.get("logicalType")) if isinstance(item, dict) else (None, None)
-        where = ("schema", 0, "properties", index)
+        where = ("schema", place, "properties", index)
         if name in types:
             faults.append(contract.fault(where, f"The column {name!r} stands there twice.", "Keep one."))
         if not isinstance(name, str) or kind not in ("string", "integer", "number", "boolean", "date", "timestamp"):
@@ -194,6 +212,38 @@ def _types(contract: Document | None, faults: list[Fault]) -> dict[str, str]:
             continue
         types[name] = kind
     return types
+
+
+def _lookups(contract: Document | None, faults: list[Fault]) -> dict[str, Lookup]:
+    """The contract's further tables, by name."""
+    schema = contract.value.get("schema") if contract else None
+    found: dict[str, Lookup] = {}
+    for place, table in enumerate(schema if isinstance(schema, list) else ()):
+        if contract is None or place == 0:
+            continue
+        name = table.get("name") if isinstance(table, dict) else None
+        if not isinstance(name, str) or name in found or not _has_properties(table):
+            what = f"schema: table {place + 1} must have properties and a name of its own, got {name!r}."
+            faults.append(contract.fault(("schema", place), what, "Mend it."))
+            continue
+        types = _types_of(contract, place, faults)
+        needed = (item for item in table["properties"] if isinstance(item, dict))
+        named = frozenset(item["name"] for item in needed if item.get("required") or item.get("primaryKey"))
+        found[name] = Lookup(types, named & set(types))
+    return found
+
+
+def _lookup_faults(system: System, document: Document | None, lookups: dict[str, Lookup]) -> Iterator[Fault]:
+    assert document is not None
+    for name in system.sources.lookups:
+        if name not in lookups:
+            what = f"sources.lookups.{name}: is no further table of contract.yaml."
+            remedy = "Add it to the contract's schema, behind the batch's own table, or remove it here."
+            yield document.fault(("sources", "lookups", name), what, remedy)
+            continue
+        for column in sorted(set(system.personal) & set(lookups[name].types)):
+            what = f"sources.lookups.{name}: its column {column!r} is personal, and personal columns are never kept."
+            yield document.fault(("sources", "lookups", name), what, "Remove it from the contract's table.")
 
 
 def _required(contract: Document, system: System) -> frozenset[str]:

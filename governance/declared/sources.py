@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints, field_validator
 
@@ -110,12 +110,26 @@ Source = Annotated[PackageSource | FileSource | TableSource, Field(discriminator
 
 
 class Sources(Strict):
-    """Where the four kinds of data come from. Without `outcomes`, the labels stand in the production data."""
+    """Where the four kinds of data come from. Without `outcomes`, the labels stand in the production data.
+
+    `lookups` are the contract's further tables, by name: what its relationships refer to, whole and not by batch.
+    """
 
     production: Source
     reference: Source | None = None
     outcomes: Source | None = None
     training: Source | None = None
+    lookups: dict[str, Source] = Field(default_factory=dict)
+
+    @field_validator("lookups")
+    @classmethod
+    def _are_whole(cls, lookups: dict[str, Source]) -> dict[str, Source]:
+        for name, source in lookups.items():
+            if name in get_args(Part):
+                raise ValueError(f"A lookup cannot be called {name!r}: that is one of the system's own sources.")
+            if isinstance(source, FileSource) and source.per_batch:
+                raise ValueError(f"The lookup {name} is one file for all batches: {{batch}} cannot stand in its path.")
+        return lookups
 
 
 def _without_problems(value: str, problems: Iterable[str]) -> str:

@@ -65,6 +65,11 @@ def library(logical: str, metric: str, arguments: dict[str, Any] | None = None, 
     return prop(logical, quality=[rule | ({"arguments": arguments} if arguments else {})])
 
 
+def custom(kind: str, **kwargs: Any) -> dict[str, Any]:
+    implementation = {"type": kind, "kwargs": kwargs}
+    return prop("string", quality=[{"type": "custom", "engine": "greatExpectations", "implementation": implementation}])
+
+
 DAY = dt.date(2014, 1, 1)
 NOON = dt.datetime(2014, 1, 1, 12)
 
@@ -423,12 +428,29 @@ def test_rule_ids_are_unique_and_do_not_move_with_the_limit() -> None:
 
 
 FAULTS = {
-    "an engine we do not run": (prop("string", quality=[{"type": "custom", "engine": "soda", "implementation": "x"}]), "engine soda"),
+    "an engine we do not run": (prop("string", quality=[{"type": "custom", "engine": "soda", "implementation": "x"}]), "engine soda is not run here"),
     "an unknown metric": (library("string", "freshness"), "metric freshness is not supported"),
     "an unknown type": (prop("vector"), "logicalType vector is not supported"),
-    "nested properties": ({"name": "x", "properties": [{"name": "y"}]}, "nested properties"),
-    "an option we do not check": (opts("integer", multipleOf=5), "multipleOf is not supported"),
-    "a string format": (opts("string", format="email"), "format is not supported"),
+    "properties of what is no object": ({"name": "x", "properties": [{"name": "y"}]}, "properties need logicalType object"),
+    "items of what is no array": (prop("string", items={"logicalType": "string"}), "items need logicalType array"),
+    "a map": (prop("object", map={"key": {"logicalType": "string"}}), "map is not supported"),
+    "a rule on the items of an array": (prop("array", items={"logicalType": "string", "enum": [{"value": "a"}]}), "x[]: enum is not supported for the items"),
+    "an object that is unique": (prop("object", unique=True), "unique is not supported for object"),
+    "an option of another type": (opts("string", multipleOf=5), "multipleOf is not supported"),
+    "a multiple of nothing": (opts("integer", multipleOf=0), "multipleOf must be a number above 0"),
+    "an unknown format of strings": (opts("string", format="phone"), "format phone is not supported"),
+    "an unknown format of integers": (opts("integer", format="i31"), "format i31 is not supported"),
+    "a float's format of an integer": (opts("integer", format="f32"), "format f32 is not supported"),
+    "a length below nothing": (opts("string", minLength=-1), "minLength must be a whole number"),
+    "limits the wrong way round": (opts("integer", minimum=5, maximum=4), "the minimum 5 is greater"),
+    "between the wrong way round": (library("string", "nullValues", mustBeBetween=[3, 1]), "smaller number first"),
+    "an unknown dimension": (prop("string", quality=[{"metric": "nullValues", "mustBe": 0, "dimension": "beauty"}]), "dimension must be one of"),
+    "a yes or no of a count": (library("string", "nullValues", mustBe=True), "must be a number"),
+    "an expectation that answers with a value": (custom("expect_column_max_to_be_between", max_value=3), "its answer is no count of rows"),
+    "an argument of an expectation that is not read": (custom("expect_column_values_to_not_be_null", row_condition="y"), "argument row_condition of"),
+    "an implementation without a type": (prop("string", quality=[{"type": "custom", "engine": "greatExpectations", "implementation": "kwargs: {}"}]), "must have the type and the kwargs"),
+    "more than all": (custom("expect_column_values_to_not_be_null", mostly=1.5), "mostly must be a number from 0 to 1"),
+    "a custom rule with an operator": (prop("string", quality=[{"type": "custom", "engine": "gx", "implementation": {"type": "expect_column_values_to_be_unique"}, "mustBe": 0}]), "takes no operator"),
     "an option without a type": ({"name": "x", "logicalTypeOptions": {"minimum": 1}}, "no logicalType"),
     "no operator": (prop("string", quality=[{"metric": "nullValues"}]), "exactly one operator, got none"),
     "two operators": (library("string", "nullValues", mustBe=0, mustBeLessThan=3), "got mustBe, mustBeLessThan"),
@@ -436,7 +458,7 @@ FAULTS = {
     "an unknown unit": (library("string", "nullValues", mustBe=0, unit="furlongs"), "unit must be rows or percent"),
     "an unknown severity": (library("string", "nullValues", mustBe=0, severity="dire"), "severity must be"),
     "a pattern that does not parse": (opts("string", pattern="(?=a)"), "no RE2 regular expression"),
-    "a limit on a time": (opts("time", minimum="12:00:00"), "minimum is not supported for time"),
+    "a limit that is no time": (opts("time", minimum="noon"), "'noon' is no ISO 8601 time"),
     "a limit too large to be exact": (opts("integer", maximum=2**53 + 1), "is no integer"),
     "a limit that is NaN": (opts("number", maximum=float("nan")), "nan is no number"),
     "a limit that is no date": (opts("date", minimum="soon"), "'soon' is no ISO 8601 date"),

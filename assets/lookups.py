@@ -1,0 +1,83 @@
+"""Lookups: the contract's further tables, which its relationships refer to; landed and verified like a batch's rows.
+
+Decided here: a lookup is landed whole, before a batch is checked, with its own provenance, digest and event. One that
+cannot be taken in is held, with the reason; what was landed of it before stays in use, as with every other source. One
+that never came is not there, and the rules that need it are not evaluated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from assets.erased import lake_file
+from assets.home import Site
+from assets.landing import take_in
+from assets.refusals import Held, NotArrived
+from assets.sources import is_unchanged
+from governance.declared.columns import Column
+from governance.declared.declarations import Declaration
+from governance.declared.sources import Part, Sources
+from governance.record.ledger import Event
+
+# It has rows and no batches, as the training data has.
+PART: Part = "training"
+
+
+def land_lookups(declaration: Declaration, site: Site) -> None:
+    """Takes in every declared lookup that is another one than before. What keeps one out is in the ledger."""
+    for name in declaration.system.sources.lookups:
+        last = _last(declaration, name, site)
+        alone = _alone(declaration, name)
+        same = last is not None and last.body["declaration"] == declaration.digest
+        if not (same and last and is_unchanged(alone, PART, name, last.body["observed"])):
+            _land(alone, name, site)
+
+
+def lookup_digests(declaration: Declaration, site: Site) -> dict[str, str]:
+    """The lookups that may be used, by name."""
+    found = {name: _last(declaration, name, site) for name in declaration.system.sources.lookups}
+    return {name: event.body["digest"] for name, event in found.items() if event is not None}
+
+
+def lookup_files(declaration: Declaration, site: Site) -> dict[str, Path]:
+    """Where they lie, their bytes verified.
+
+    Raises
+    ------
+    Altered
+        A file in the lake is not the one that was landed.
+    """
+    digests = lookup_digests(declaration, site)
+    return {name: lake_file(site, digest) for name, digest in digests.items()}
+
+
+def _land(alone: Declaration, name: str, site: Site) -> None:
+    subject = f"{alone.id}/{name}"
+    try:
+        body, _ = take_in(alone, name, PART, site)
+    except (Held, NotArrived) as reason:
+        what = str(reason) if isinstance(reason, Held) else f"The lookup {name} is not there, or has no rows."
+        held = {"reason": what, "declaration": alone.digest, "run": site.run}
+        site.register.turn("lookup.held", "lookup.landed", subject, held, keys=("reason",), at=site.at)
+        return
+    body["run"] = site.run
+    same = ("digest", "declaration")
+    site.register.turn("lookup.landed", "lookup.held", subject, body, keys=same, at=site.at)
+
+
+def _last(declaration: Declaration, name: str, site: Site) -> Event | None:
+    return site.register.last("lookup.landed", f"{declaration.id}/{name}")
+
+
+def _alone(declaration: Declaration, name: str) -> Declaration:
+    """The declaration as if the lookup were its data: its columns, its types, its source."""
+    lookup, source = declaration.lookups[name], declaration.system.sources.lookups[name]
+    system = declaration.system.model_copy(
+        update={
+            "columns": {column: Column(roles=("feature",)) for column in lookup.types},
+            "preparation": (),
+            "sources": Sources(production=source, training=source),
+        }
+    )
+    return replace(declaration, system=system, types=lookup.types, required=lookup.required)
