@@ -369,18 +369,26 @@ def test_meta_that_says_nothing_of_the_data_is_told() -> None:
 
 
 def test_with_the_switch_on_it_is_carried_as_a_rule_of_great_expectations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The standard's way; today's compiler refuses it, which is why the switch is off."""
+    """In the standard's own shape, where the compiler takes it."""
     monkeypatch.setattr(carried, "CARRY_CUSTOM", True)
+    monkeypatch.setattr(carried, "compile_rules", lambda contract: ())
     kwargs = {"column_list": ["a", "b"], "sum_total": 3}
     found = _import([{"type": "expect_multicolumn_sum_to_equal", "kwargs": kwargs}])
     (rule,) = found.contract["schema"][0]["quality"]
     implementation = {"type": "expect_multicolumn_sum_to_equal", "kwargs": kwargs}
     assert rule == {"type": "custom", "engine": "greatExpectations", "implementation": implementation}
-    contract = read_contract(yaml.safe_dump(found.contract))
-    try:
-        compile_rules(contract)
-    except ContractFault as fault:
-        assert "greatExpectations" in str(fault)
+    read_contract(yaml.safe_dump(found.contract))
+    assert [told.became for told in found.told] == [Became.PARTLY]
+
+
+def test_with_the_switch_on_what_the_compiler_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(contract: Any) -> tuple[Rule, ...]:
+        raise ContractFault("quality of type custom is not supported.")
+
+    monkeypatch.setattr(carried, "CARRY_CUSTOM", True)
+    monkeypatch.setattr(carried, "compile_rules", refuses)
+    (told,) = _import([{"type": "expect_my_own_thing", "kwargs": {"column": "a"}}]).told
+    assert told.became is Became.NOT_CARRIED and "custom is not supported" in told.how
 
 
 @pytest.mark.parametrize(
