@@ -75,6 +75,7 @@ def rows() -> list[dict[str, Any]]:
         row["sex"] = str(rng.choice(["female", "male"]))
         row["age"] = int(rng.integers(18, 80))
         row["email"] = f"quixote{index}@example.org"
+        row["via"] = "ask.quixote@example.org" if index % 60 == 0 else str(rng.choice(["phone", "post"]))
         row["outcome"] = row.pop("late")
         row["note"] = f"Called about the house on the hill by the river, file {int(rng.integers(1e9))}"
     return found
@@ -190,6 +191,7 @@ def test_roles_and_rules_are_those_that_were_planted(empty: Made, form: str) -> 
         "Geschlecht": ["attribute"],
         "sex": ["attribute"],
         "age": ["feature"],
+        "via": ["feature"],
         "outcome": ["label"],
     }
     assert sorted(system["personal"]) == ["email", "full_name"]
