@@ -87,7 +87,6 @@ class Piece:
     quality: Mapping[str, Any] | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     type: str | None = None
-    compiles: bool = True
 
 
 class Drafted:
@@ -126,8 +125,7 @@ class Drafted:
     def _add(self, piece: Piece) -> None:
         if piece.column is None:
             trial = dict(piece.quality or {})
-            if piece.compiles:
-                self._try([*self.columns.values()], [trial])
+            self._try([*self.columns.values()], [trial])
             self.quality.append(trial)
             return
         drafted = copy.deepcopy(self.column(piece.column))
@@ -135,19 +133,13 @@ class Drafted:
             drafted.setdefault("logicalType", piece.type)
         _merge(drafted, piece.attributes)
         rules = [dict(piece.quality)] if piece.quality else []
-        if piece.compiles:
-            self._try([{**drafted, "quality": rules} if rules else drafted], [])
+        self._try([{**drafted, "quality": rules} if rules else drafted], [])
         if rules:
             drafted["quality"] = [*drafted.get("quality", []), *rules]
         self.columns[piece.column] = drafted
 
     def _try(self, columns: list[dict[str, Any]], quality: list[dict[str, Any]]) -> None:
-        custom = {"type": "custom"}.items()
-        plain = [
-            {**column, "quality": [rule for rule in column.get("quality", []) if not custom <= rule.items()]}
-            for column in columns
-        ]
-        compile_rules(read_contract(yaml.safe_dump(contract_of(self.name, plain, quality), sort_keys=False)))
+        compile_rules(read_contract(yaml.safe_dump(contract_of(self.name, columns, quality), sort_keys=False)))
 
     def document(self) -> dict[str, Any]:
         """The whole contract."""

@@ -136,18 +136,18 @@ def _answer(asked: Asked) -> Answer:
 
 
 def _left(item: Mapping[str, Any], what: str, why: str, contract: Drafted) -> Told:
-    """Not carried; or, where another engine's rules are taken, as that engine's own."""
+    """Not carried; or, where rules of another engine are taken, as a rule of Great Expectations itself."""
     arguments = {k: v for k, v in (item.get("kwargs") or {}).items() if k not in _ABOUT_THE_RUN and v is not None}
-    if carried.CARRY_CUSTOM and _type_name(item).startswith("expect_"):
-        rule = {
-            "type": "custom",
-            "engine": "greatExpectations",
-            "implementation": {"type": _type_name(item), "kwargs": arguments},
-        }
-        column = arguments.get("column")
-        contract.add([Piece(column if isinstance(column, str) else None, rule, compiles=False)])
-        return Told(what, Became.PARTLY, f"as a rule of Great Expectations itself ({why})")
-    return Told(what, Became.NOT_CARRIED, why)
+    if not carried.CARRY_CUSTOM or not _type_name(item).startswith("expect_"):
+        return Told(what, Became.NOT_CARRIED, why)
+    implementation = {"type": _type_name(item), "kwargs": arguments}
+    rule = {"type": "custom", "engine": "greatExpectations", "implementation": implementation}
+    column = arguments.get("column")
+    try:
+        contract.add([Piece(column if isinstance(column, str) else None, rule)])
+    except CannotCarry as refused:
+        return Told(what, Became.NOT_CARRIED, f"{why}; and as a rule of its own engine: {refused}")
+    return Told(what, Became.PARTLY, f"as a rule of Great Expectations itself ({why})")
 
 
 def _about(item: Mapping[str, Any], kind: str, severity: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -233,6 +233,7 @@ def test_one_row_more_breaks_the_one_rule(tmp_path: Path, column: str, values: l
     assert [name for name, outcome in found.items() if outcome is RuleOutcome.UNMET] == [rule]
 
 
+@example(present=99, missing=1, completeness=99)
 @given(present=st.integers(1, 40), missing=st.integers(0, 40), completeness=st.integers(0, 100))
 @settings(max_examples=12, deadline=None)
 def test_completeness_is_the_share_of_rows_with_a_value(
