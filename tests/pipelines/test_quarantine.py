@@ -15,7 +15,7 @@ from assets.checking import land_and_check
 from assets.home import Site, site
 from assets.landing import Held, NotArrived
 from governance.absence import states
-from governance.batches import standing
+from governance.batches import notes_on, standing
 from governance.people.acts import Refused, perform
 from governance.people.appointing import ACTS as APPOINTING
 from governance.processes import BY_VERB
@@ -105,6 +105,7 @@ def test_released_rows_are_in_use_until_others_come(made: Made, load_made: Any, 
     assert listed(made, "quarantine") == []
     (row,) = listed(made, "arrivals", "--system", "loans")
     assert row["state"] == "released"
+    assert notes_on(here().register, "loans") == {BATCH: "production let through after review by bob"}
     other = hold(made, load_made, n=2)
     assert other != digest, "other rows are held whatever was let through before"
     assert here().register.faults() == []
@@ -172,6 +173,7 @@ def test_an_overlap_is_released_for_the_rows_that_were_seen_and_no_others(made: 
     land_and_check(load_made(), BATCH, "production", here())
     (row,) = listed(made, "quarantine")
     assert (row["batch"], row["kinds"], row["offending"]) == (LATER, ["overlap"], 1)
+    assert "does not count" in notes_on(here().register, "loans")[LATER]
     act("release-batch", f"loans/{LATER}", of_digest=digest[:12], reason="The same case came twice.")
     land_and_check(load_made(), BATCH, "production", here())
     assert listed(made, "quarantine") == []
