@@ -13,7 +13,9 @@ import pytest
 from assets import checking, landing
 from assets.checking import land_and_check
 from assets.home import Site, site
+from assets.judging import judge_batch, judge_restated
 from assets.landing import Held, NotArrived
+from assets.reference import freeze_reference
 from governance.absence import states
 from governance.batches import notes_on, standing
 from governance.people.acts import Refused, perform
@@ -192,3 +194,29 @@ def test_the_file_of_another_batch_is_named_whichever_came_first(made: Made, loa
         (row,) = listed(made, "quarantine")
         assert (row["batch"], row["kinds"]) == (LATER, ["duplicate"])
         assert f"that of the batch {BATCH}" in row["reason"]
+
+
+def test_a_batch_that_is_held_after_it_was_judged_counts_no_more_until_it_is_let_go(made: Made, load_made: Any) -> None:
+    for batch in BATCHES[:2]:
+        made.send(batch)
+    freeze_reference(load_made(), here())
+    first, second = made_rows(BATCH), made_rows(LATER)
+    write_csv(made.incoming / f"{LATER}.csv", [{**second[0], "case": first[0]["case"]}, *second[1:]])
+    land_and_check(load_made(), LATER, "production", here())
+    judge_batch(load_made(), LATER, here())
+    assert LATER in landing.judged_and_in_use(load_made(), here())
+
+    write_csv(made.incoming / f"{BATCH}.csv", first)
+    land_and_check(load_made(), BATCH, "production", here())
+    judge_batch(load_made(), BATCH, here())
+    assert judge_restated(load_made(), BATCH, here()) == ()
+    assert LATER not in landing.judged_and_in_use(load_made(), here())
+    with pytest.raises(NotArrived, match="has not been landed"):
+        judge_batch(load_made(), LATER, here())
+
+    write_csv(made.incoming / f"{BATCH}.csv", first[1:])
+    land_and_check(load_made(), BATCH, "production", here())
+    judge_batch(load_made(), BATCH, here())
+    judge_restated(load_made(), BATCH, here())
+    assert LATER in landing.judged_and_in_use(load_made(), here())
+    assert listed(made, "quarantine") == []
