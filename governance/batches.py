@@ -154,6 +154,17 @@ def standings(register: Record, system: str) -> dict[tuple[str, str], Standing]:
     return {about: standing_of(events) for about, events in found.items()}
 
 
+def notes_on(record: Record, system: str) -> dict[str, str]:
+    """Batch → what a reader of its judgement must know: that it was let through, or is held and does not count."""
+    found = {}
+    for (batch, part), one in standings(record, system).items():
+        if one.released:
+            found[batch] = f"{part} let through after review by {one.released.actor}"
+        elif part != "outcomes" and one.newest and one.usable is None:
+            found[batch] = "its batch is held back or discarded since: it does not count"
+    return found
+
+
 def kinds_of(held: Event) -> tuple[str, ...]:
     """Why a batch was held back, in single words. What was held before reasons had names is told by its digest."""
     return tuple(held.body.get("kinds") or (("contract",) if held.body.get("digest") else ("source",)))

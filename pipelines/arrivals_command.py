@@ -97,6 +97,18 @@ def suppliers(as_json: bool) -> None:
     show(rows, columns, as_json=as_json, empty="No system is declared.")
 
 
+def with_notes(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Verdicts, whose reason says so where their batch was let through, or is held back by now."""
+    from governance.batches import notes_on
+
+    register = _register() if rows else None
+    if register is None:
+        return rows
+    notes = {name: notes_on(register, name) for name in {row["system"] for row in rows}}
+    said = ((row, notes[row["system"]].get(row["batch"])) for row in rows)
+    return [{**row, "reason": f"{row['reason']} ({note})"} if note else row for row, note in said]
+
+
 def _register() -> Register | None:
     return home().register() if home().exists else None
 

@@ -254,7 +254,7 @@ def verdicts(
     system: str | None, batch: str | None, superseded: bool, as_known_on: dt.datetime | None, as_json: bool
 ) -> None:
     """Every criterion of the approved assessments against every batch."""
-    rows = _rows("verdicts", system, batch, superseded, as_known_on)
+    rows = arrivals_command.with_notes(_rows("verdicts", system, batch, superseded, as_known_on))
     columns = (
         "system",
         "batch",

@@ -13,9 +13,11 @@ import pytest
 from assets import checking, landing
 from assets.checking import land_and_check
 from assets.home import Site, site
+from assets.judging import judge_batch, judge_restated
 from assets.landing import Held, NotArrived
+from assets.reference import freeze_reference
 from governance.absence import states
-from governance.batches import standing
+from governance.batches import notes_on, standing
 from governance.people.acts import Refused, perform
 from governance.people.appointing import ACTS as APPOINTING
 from governance.processes import BY_VERB
@@ -105,6 +107,7 @@ def test_released_rows_are_in_use_until_others_come(made: Made, load_made: Any, 
     assert listed(made, "quarantine") == []
     (row,) = listed(made, "arrivals", "--system", "loans")
     assert row["state"] == "released"
+    assert notes_on(here().register, "loans") == {BATCH: "production let through after review by bob"}
     other = hold(made, load_made, n=2)
     assert other != digest, "other rows are held whatever was let through before"
     assert here().register.faults() == []
@@ -172,6 +175,7 @@ def test_an_overlap_is_released_for_the_rows_that_were_seen_and_no_others(made: 
     land_and_check(load_made(), BATCH, "production", here())
     (row,) = listed(made, "quarantine")
     assert (row["batch"], row["kinds"], row["offending"]) == (LATER, ["overlap"], 1)
+    assert "does not count" in notes_on(here().register, "loans")[LATER]
     act("release-batch", f"loans/{LATER}", of_digest=digest[:12], reason="The same case came twice.")
     land_and_check(load_made(), BATCH, "production", here())
     assert listed(made, "quarantine") == []
@@ -190,3 +194,29 @@ def test_the_file_of_another_batch_is_named_whichever_came_first(made: Made, loa
         (row,) = listed(made, "quarantine")
         assert (row["batch"], row["kinds"]) == (LATER, ["duplicate"])
         assert f"that of the batch {BATCH}" in row["reason"]
+
+
+def test_a_batch_that_is_held_after_it_was_judged_counts_no_more_until_it_is_let_go(made: Made, load_made: Any) -> None:
+    for batch in BATCHES[:2]:
+        made.send(batch)
+    freeze_reference(load_made(), here())
+    first, second = made_rows(BATCH), made_rows(LATER)
+    write_csv(made.incoming / f"{LATER}.csv", [{**second[0], "case": first[0]["case"]}, *second[1:]])
+    land_and_check(load_made(), LATER, "production", here())
+    judge_batch(load_made(), LATER, here())
+    assert LATER in landing.judged_and_in_use(load_made(), here())
+
+    write_csv(made.incoming / f"{BATCH}.csv", first)
+    land_and_check(load_made(), BATCH, "production", here())
+    judge_batch(load_made(), BATCH, here())
+    assert judge_restated(load_made(), BATCH, here()) == ()
+    assert LATER not in landing.judged_and_in_use(load_made(), here())
+    with pytest.raises(NotArrived, match="has not been landed"):
+        judge_batch(load_made(), LATER, here())
+
+    write_csv(made.incoming / f"{BATCH}.csv", first[1:])
+    land_and_check(load_made(), BATCH, "production", here())
+    judge_batch(load_made(), BATCH, here())
+    judge_restated(load_made(), BATCH, here())
+    assert LATER in landing.judged_and_in_use(load_made(), here())
+    assert listed(made, "quarantine") == []
