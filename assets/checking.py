@@ -21,6 +21,7 @@ from checks.overlap import Overlap, overlap
 from checks.provenance import missing_facts
 from governance.declared import periods
 from governance.declared.declarations import Declaration
+from governance.recognised.reading import redacted
 
 if TYPE_CHECKING:
     from checks.expectations import RuleResult
@@ -54,7 +55,7 @@ def land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) 
     landing = land(declaration, batch, part, site)
     checked = check(declaration, landing, site)
     if checked.blocking:
-        reason = _why_held(checked)
+        reason = redacted(_why_held(checked))
         subject = f"{declaration.id}/{batch}/{part}"
         body = {
             "reason": reason,

@@ -25,6 +25,7 @@ from assets.treating import treated
 from governance.declared.declarations import Declaration
 from governance.declared.periods import part_of
 from governance.declared.sources import FileSource, Part
+from governance.recognised.reading import redacted
 from governance.record.ledger import Event
 
 __all__ = [
@@ -73,7 +74,7 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
             raise
         return before
     except Held as reason:
-        body = {"reason": str(reason), "declaration": declaration.digest, "run": site.run}
+        body = {"reason": redacted(str(reason)), "declaration": declaration.digest, "run": site.run}
         site.register.turn("batch.held", "batch.landed", subject, body, keys=("reason",), at=site.at)
         raise
     body["run"] = site.run
