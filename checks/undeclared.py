@@ -46,7 +46,8 @@ class Finding:
 
     def __str__(self) -> str:
         count = f"at least {self.rows}" if self.at_least else f"{self.rows}"
-        return f"The column {self.column!r} holds {count} of {self.of} values with a {self.form}."
+        article = "an" if self.form[0].lower() in "aeio" else "a"
+        return f"The column {self.column!r} holds {count} of {self.of} values with {article} {self.form}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,11 @@ def _values(
     connection.execute(asked)
     while rows := connection.fetchmany(_FETCHED):
         yield from rows
+
+
+def may_hold(name: str) -> str:
+    """SQL: whether a value of a quoted column must be looked at to know that it holds no personal data."""
+    return f"({_matches(name, SURE)} OR {_matches(name, LIKELY)})"
 
 
 def _is_sure(name: str) -> str:

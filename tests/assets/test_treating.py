@@ -74,7 +74,7 @@ def read(path: Path) -> pd.DataFrame:
 def test_one_undeclared_address_holds_the_batch_back_before_anything_is_written(made: Made) -> None:
     declaration = declare(made)
     send(made, BATCH, one_of_them)
-    with pytest.raises(Held, match=r"'note' holds 1 of 300 values with a e-mail address.*personal: redact") as held:
+    with pytest.raises(Held, match=r"'note' holds 1 of 300 values with an e-mail address.*personal: redact") as held:
         landing.land(declaration, BATCH, "production", here())
     assert JANE not in str(held.value)
     assert kept_files(here()) == []

@@ -82,7 +82,7 @@ def test_nothing_planted_is_left_anywhere(
         done = made.aims("run", "loans", check=None)
         logging.getLogger("some.library").error("row %s is odd", items[41].text)
     assert done.exit_code == 3
-    assert "2024-04: held back: The column 'remark' holds 6 of 300 values with a e-mail address" in done.output
+    assert "2024-04: held back: The column 'remark' holds 6 of 300 values with an e-mail address" in done.output
     assert "broke (ValueError)" in done.output
     told = [*everything(made.home), (Path("the terminal"), done.output), (Path("the log"), caplog.text)]
     assert sum(path.suffix == ".parquet" for path, _ in told) > 8 and sum(path.suffix == ".db" for path, _ in told) > 3
