@@ -375,3 +375,32 @@ def test_files_under_a_destroyed_key_are_named_as_what_remains(made: Made) -> No
     done = erasing.erase(declaration, [HERS], "case", here(2))
     assert done.replaced == [] and done.remains[0]["name"] == found.digest
     assert "can no longer be told" in done.remains[0]["note"]
+
+
+def test_outcomes_of_an_erased_entity_go_by_the_keys_of_its_rows(made: Made) -> None:
+    system, contract = system_yaml(str(made.incoming)), contract_yaml()
+    system["columns"] |= {"person": {"roles": ["entity"], "personal": "pseudonymise"}}
+    contract["schema"][0]["properties"].append({"name": "person", "logicalType": "string"})
+    system["sources"]["outcomes"] = {
+        "kind": "file", "path": f"{made.incoming}/outcomes-{{batch}}.csv", "format": "csv", "provenance": PROVENANCE,
+    }  # fmt: skip
+    made.declare(system=system, contract=contract)
+    declaration, rows = load(made.folder), made_rows(BATCH)
+    write_csv(made.incoming / f"{BATCH}.csv", [{**row, "person": f"p{n % 100}"} for n, row in enumerate(rows)])
+    write_csv(made.incoming / f"outcomes-{BATCH}.csv", [{"case": row["case"], "late": row["late"]} for row in rows])
+    for part in ("production", "outcomes"):
+        landing.land(declaration, BATCH, part, here())
+    done = erasing.erase(declaration, ["p7"], erasing.naming_column(declaration, None), here(2))
+    assert sorted((item.part, item.rows) for item in done.replaced) == [("outcomes", 3), ("production", 3)]
+    left = landing.landed(declaration, BATCH, "outcomes", here(3))
+    assert left is not None
+    assert set(read(left.path)["case"]) == {f"{BATCH}-{n}" for n in range(ROWS) if n % 100 != 7}
+
+
+def test_one_text_in_two_writings_of_unicode_is_one_person() -> None:
+    key = keyring.Key("k", "2024", b"s" * 32)
+    assert key.pseudonym("loans", "case", "Zoe\u0301") == key.pseudonym("loans", "case", "Zo\u00e9")
+    others = {
+        key.pseudonym(*what) for what in (("loans", "case", "7"), ("loans", "case", "007"), ("loan", "scase", "7"))
+    }
+    assert len(others) == 3
