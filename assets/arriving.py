@@ -16,7 +16,8 @@ import duckdb
 from assets.erased import lake_file
 from assets.home import Site
 from assets.lake import Altered
-from assets.landing_sql import quoted_name, quoted_path
+from assets.landing_sql import engine, quoted_name, quoted_path
+from assets.sources import scratch
 from governance.batches import Standing, standing
 from governance.declared import periods
 from governance.declared.declarations import Declaration
@@ -29,7 +30,6 @@ def arrival_of(
     part: Part,
     digest: str,
     path: Path,
-    connection: duckdb.DuckDBPyConnection,
     site: Site,
 ) -> dict[str, Any]:
     """When these rows first came, against when they were due; and what they change of the landing before them.
@@ -45,7 +45,7 @@ def arrival_of(
     return {
         **timing(declaration, batch, part, first_seen),
         "first_seen": first_seen.isoformat(),
-        **_correction(declaration, digest, path, stands, connection, site),
+        **_correction(declaration, digest, path, stands, site),
     }
 
 
@@ -67,7 +67,6 @@ def _correction(
     digest: str,
     path: Path,
     stands: Standing,
-    connection: duckdb.DuckDBPyConnection,
     site: Site,
 ) -> dict[str, Any]:
     before = stands.newest
@@ -81,7 +80,8 @@ def _correction(
     except Altered:
         # The new rows are as good as they are; what they were compared with is told by whoever reads it.
         return {**named, "added": None, "removed": None, "changed": None}
-    return {**named, **differences(connection, old, path, declaration.system.the("key"))}
+    with scratch() as folder, engine(folder) as connection:
+        return {**named, **differences(connection, old, path, declaration.system.the("key"))}
 
 
 def differences(connection: duckdb.DuckDBPyConnection, old: Path, new: Path, key: str | None) -> dict[str, int | None]:

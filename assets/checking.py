@@ -27,6 +27,7 @@ from governance.batches import RELEASED, SHARED, Standing, accepted_rules, kinds
 from governance.declared import periods
 from governance.declared.acquisition import required_facts
 from governance.declared.declarations import Declaration
+from governance.recognised.reading import redacted
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _why_held(checked: Checked, accepted: frozenset[str]) -> dict[str, Any]:
     found = {"contract": unmet, "provenance": lacking, "reference_overlap": again}
     counted = [int(item["unexpected"]) for item in unmet if item.get("unexpected") is not None]
     return {
-        "reason": " ".join(said),
+        "reason": redacted(" ".join(said)),
         "kinds": [kind for kind, what in found.items() if what],
         "rules": sorted(_broken_rules(checked) - accepted),
         "offending": max([*counted, *([again] if again else [])], default=None),

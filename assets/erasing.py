@@ -105,7 +105,7 @@ def finish(site: Site) -> int:
     """Removes old files that an interrupted erasure left; returns how many."""
     left = [path for old in erasures(site) if (path := site.home.lake / f"{old}.parquet").exists()]
     for path in left:
-        path.unlink()
+        _remove(path)
     return len(left)
 
 
@@ -145,7 +145,7 @@ def _rewritten(
         new, _ = keep_file(site.home.lake, ".parquet", lambda target: write_parquet(connection, query, target))
     body = {"old": digest, "new": new, "rows": count[0], "run": site.run}
     site.register.record(ERASED, event.subject, body, at=site.at)
-    path.unlink()
+    _remove(path)
     return new, int(count[0])
 
 
@@ -172,6 +172,10 @@ def _theirs(
         return f"coalesce({named}, false)"
     _list(connection, "cases", sorted(keys))
     return f"coalesce({named} OR {case} IN (SELECT value FROM cases), false)"
+
+
+def _remove(path: Path) -> None:
+    path.unlink()
 
 
 def _from(path: Path) -> str:

@@ -6,7 +6,8 @@ before anything is yielded.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -27,7 +28,10 @@ from governance.arrivals import in_words
 from governance.declared import periods
 from governance.declared.declarations import Declaration
 from governance.faults import UsageFault
+from governance.recognised.reading import redacted
+from governance.recognised.withholding import unspoken
 
+Step = Callable[[dg.AssetExecutionContext], Iterator[Any]]
 # One identical definition per cadence, for all systems: Dagster refuses to mix others in one schedule.
 FIRST = "2010-01-01"
 CRON = {
@@ -109,6 +113,7 @@ def _reference(declaration: Declaration) -> dg.AssetsDefinition:
     )
 
     @dg.multi_asset(name=f"{declaration.id}__reference", specs=[spec], op_tags={"system": declaration.id})
+    @_unspoken
     def reference(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         site = here(context)
         with _one_line():
@@ -153,6 +158,7 @@ def _landing(declaration: Declaration, name: str, text: str) -> dg.AssetsDefinit
         check_specs=_data_check_specs(declaration, name),
         op_tags={"system": declaration.id},
     )
+    @_unspoken
     def landing(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         site, batch = here(context), _known_batch(declaration, context.partition_key)
         part = "outcomes" if name == "outcomes" else batch_part(declaration, batch)
@@ -180,7 +186,7 @@ def _landing(declaration: Declaration, name: str, text: str) -> dg.AssetsDefinit
 
 def _held_results(asset: dg.AssetKey, reason: Exception) -> Iterator[dg.AssetCheckResult]:
     arrived = None if isinstance(reason, NotArrived) else False
-    yield data_check(asset, "source_can_be_used", arrived, str(reason))
+    yield data_check(asset, "source_can_be_used", arrived, redacted(str(reason)))
     for name in _data_checks(asset.path[-1])[1:]:
         yield data_check(asset, name, None, "not evaluated: there is no landed batch to look at")
 
@@ -257,6 +263,7 @@ def _measured(declaration: Declaration) -> dg.AssetsDefinition:
         check_specs=checks,
         op_tags={"system": declaration.id},
     )
+    @_unspoken
     def measured(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         site, batch = here(context), _known_batch(declaration, context.partition_key)
         with _one_line():
@@ -317,6 +324,7 @@ def _review(declaration: Declaration) -> dg.AssetsDefinition:
     )
 
     @dg.multi_asset(name=f"{declaration.id}__review", specs=[spec], op_tags={"system": declaration.id})
+    @_unspoken
     def review(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult]:
         with _one_line():
             site = here(context)
@@ -346,6 +354,7 @@ def _model(declaration: Declaration) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name=f"{declaration.id}__model", specs=[spec], check_specs=[check], op_tags={"system": declaration.id}
     )
+    @_unspoken
     def model(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         with _one_line():
             trained = train(declaration, here(context))
@@ -362,7 +371,7 @@ def _known_batch(declaration: Declaration, wanted: str) -> str:
     try:
         return periods.find_batch(declaration.system, wanted)
     except UsageFault as fault:
-        raise dg.Failure(str(fault), allow_retries=False) from None
+        raise dg.Failure(redacted(str(fault)), allow_retries=False) from None
 
 
 def _land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) -> Checked:
@@ -376,6 +385,17 @@ def _land_and_check(declaration: Declaration, batch: str, part: Any, site: Site)
     raise held
 
 
+def _unspoken(step: Step) -> Step:
+    """Dagster keeps the text of what breaks a step: of what nobody foresaw it gets class, place and trace instead."""
+
+    @functools.wraps(step)
+    def run(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        with unspoken(dg.Failure, Held, NotArrived):
+            yield from step(context)
+
+    return run
+
+
 class _one_line:
     """Faults that we can name end a step with their one line; anything else is a fault of ours and keeps its trace."""
 
@@ -386,4 +406,4 @@ class _one_line:
         from assets.lake import Altered
 
         if isinstance(error, (UsageFault, AcquisitionFault, Altered, Held, NotArrived)):
-            raise dg.Failure(str(error), allow_retries=False) from None
+            raise dg.Failure(redacted(str(error)), allow_retries=False) from None

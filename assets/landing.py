@@ -32,6 +32,7 @@ from governance.declared.acquisition import refused, required_facts
 from governance.declared.declarations import Declaration
 from governance.declared.periods import part_of
 from governance.declared.sources import FileSource, Part
+from governance.recognised.reading import redacted
 from governance.record.ledger import Event
 
 __all__ = [
@@ -95,7 +96,7 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
         return before
     except Held as reason:
         body = {
-            "reason": str(reason),
+            "reason": redacted(str(reason)),
             "kinds": [reason.kind],
             "rows": reason.rows,
             "offending": reason.offending,
@@ -105,6 +106,7 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
         }
         site.register.turn("batch.held", "batch.landed", subject, body, keys=("reason",), at=site.at)
         raise
+    body["arrival"] = arrival_of(declaration, batch, part, body["digest"], path, site)
     body["run"] = site.run
     same = ("digest", "declaration")
     site.register.turn("batch.landed", "batch.held", subject, body, keys=same, despite="digest", at=site.at)
@@ -182,14 +184,12 @@ def take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tup
             opened.must_be_the_same()
 
         digest, path = keep_file(site.home.lake, ".parquet", write)
-        arrival = arrival_of(declaration, batch, part, digest, path, connection, site)
     observed |= opened.observed
     observed |= {"source_sha256": opened.digest or digest, "landed_at": site.at.isoformat()}
     return {
         "digest": digest,
         "asserted": declaration.system.source(part).provenance.model_dump(mode="json", exclude_none=True),
         "observed": observed,
-        "arrival": arrival,
         "declaration": declaration.digest,
         **({"preparation": list(prepared.steps)} if prepared.steps else {}),
     }, path
@@ -200,7 +200,7 @@ def _must_be_acquired(declaration: Declaration, part: Part, site: Site) -> None:
     required = required_facts(declaration.contract_text)
     why = refused(declaration.system.source(part).provenance, required, part, site.at.date())
     if why:
-        raise Held(why)
+        raise Held(why, kind="provenance")
 
 
 def _nothing(declaration: Declaration, part: Part, batch: str) -> Exception:

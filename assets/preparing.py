@@ -51,7 +51,10 @@ def renamed(opened: Opened, declaration: Declaration, part: str, connection: duc
     there = {row[0] for row in connection.execute("DESCRIBE source").fetchall()}
     for declared, sent in names.items():
         if sent in there and declared in there:
-            raise Held(f"The column {declared!r} is there as well as {sent!r}, which is to be called so. Send one.")
+            raise Held(
+                f"The column {declared!r} is there as well as {sent!r}, which is to be called so. Send one.",
+                kind="preparation",
+            )
     pairs = ", ".join(f"{quoted_name(s)} AS {quoted_name(d)}" for d, s in names.items() if s in there)
     if pairs:
         connection.execute("ALTER VIEW source RENAME TO source_as_sent")
@@ -86,14 +89,20 @@ def prepare(
 def _with(step: Step, before: Prepared, declaration: Declaration, connection: duckdb.DuckDBPyConnection) -> Prepared:
     missing = sorted(set(_needs(step)) - set(before.columns))
     if missing:
-        raise Held(f"The preparation step {step.id!r} needs {', '.join(missing)}, which was not sent. Send it.")
+        raise Held(
+            f"The preparation step {step.id!r} needs {', '.join(missing)}, which was not sent. Send it.",
+            kind="preparation",
+        )
     query, columns = _query(step, before, declaration), before.columns
     if step.derive:
         columns = (*columns, step.derive.column)
     counts = _counted(step, before, query, declaration, connection)
     if counts["rows_before"] and not counts["rows_after"]:
         rows = counts["rows_before"]
-        raise Held(f"The preparation step {step.id!r} leaves none of {rows} rows. Mend the step, or send other rows.")
+        raise Held(
+            f"The preparation step {step.id!r} leaves none of {rows} rows. Mend the step, or send other rows.",
+            kind="preparation",
+        )
     said = {
         "id": step.id,
         "operation": step.operation,

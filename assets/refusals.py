@@ -9,7 +9,8 @@ from contextlib import contextmanager
 class Held(ValueError):
     """The batch cannot be used as it is. The reason names what, where and what to do; it never quotes a value.
 
-    `kind` is the reason in one word: source, columns, values, period, rows. `offending` is how many rows it is about,
+    `kind` is the reason in one word: source, columns, values, period, rows, provenance,
+    preparation, personal. `offending` is how many rows it is about,
     of `rows`, where that is known; `source` the digest of the bytes that were refused.
     """
 

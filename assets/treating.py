@@ -18,7 +18,7 @@ from assets.home import Site
 from assets.keyring import Key, key_named, newest_key, suppressed, suppression
 from assets.landing_sql import quoted_name, unreadable
 from assets.refusals import Held
-from checks.undeclared import SAMPLE_OF_OTHERS, Finding, undeclared
+from checks.undeclared import SAMPLE_OF_OTHERS, Finding, may_hold, undeclared
 from governance.declared.declarations import Declaration
 from governance.declared.periods import part_of
 from governance.declared.personal import NAMING
@@ -88,7 +88,7 @@ def _must_hold_none(
     except duckdb.Error as error:
         raise unreadable(error) from None
     if found:
-        raise Held(f"{' '.join(map(str, found))} {_remedy(found)}")
+        raise Held(f"{' '.join(map(str, found))} {_remedy(found)}", kind="personal")
 
 
 def _remedy(found: Sequence[Finding]) -> str:
@@ -174,8 +174,18 @@ def _rewritten(
             _register(connection, function, lambda value: redacted(value, more=more), "VARCHAR")
         else:
             continue
-        changed.append(f"{function}({quoted_name(name)}) AS {quoted_name(name)}")
+        column = quoted_name(name)
+        changed.append(f"{_called(function, column, always=way == 'pseudonymise' or bool(more))} AS {column}")
     return f"SELECT * REPLACE ({', '.join(changed)}) FROM ({query})" if changed else query
+
+
+def _called(function: str, column: str, *, always: bool) -> str:
+    """The call; where most values hold nothing, the engine sees to it that only the others are looked at."""
+    return (
+        f"{function}({column})"
+        if always
+        else f"CASE WHEN {may_hold(column)} THEN {function}({column}) ELSE {column} END"
+    )
 
 
 def _register(connection: duckdb.DuckDBPyConnection, name: str, function: Callable[[str], Any], returns: str) -> None:

@@ -7,6 +7,7 @@ because it happens to be installed: the same batch would be held back on one mac
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,11 @@ from governance.recognised.reading import Span
 SURE, LIKELY = 0.99, 0.4
 # Days and addresses of pages are no personal data by themselves.
 LEFT_OUT = frozenset({"DATE_TIME", "URL"})
+# Those that it keeps for texts in the country's own language: a number is the same in every language.
+OF_COUNTRIES = (
+    "EsNifRecognizer", "EsNieRecognizer", "FiPersonalIdentityCodeRecognizer", "InAadhaarRecognizer",
+    "ItFiscalCodeRecognizer", "PlPeselRecognizer", "UkNinoRecognizer",
+)  # fmt: skip
 
 
 class Presidio:
@@ -55,9 +61,15 @@ def presidio(sample: int) -> Presidio:
     vars(tldextract)["extract"] = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
     engine = SpacyNlpEngine(models=[{"lang_code": "en", "model_name": "blank"}])
     vars(engine)["nlp"] = {"en": spacy.blank("en")}
+    # It tells of each recogniser that is for another language.
+    logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
     registry = presidio_analyzer.RecognizerRegistry(supported_languages=["en"])
     registry.load_predefined_recognizers(languages=["en"])
     registry.remove_recognizer("SpacyRecognizer")
+    for name in OF_COUNTRIES:
+        made = getattr(presidio_analyzer.predefined_recognizers, name, None)
+        if made is not None:  # an older or newer release may not have it
+            registry.add_recognizer(made(supported_language="en"))
     analyser = presidio_analyzer.AnalyzerEngine(registry=registry, nlp_engine=engine, supported_languages=["en"])
     version = getattr(presidio_analyzer, "__version__", None) or _version()
     return Presidio(analyser, f"presidio/{version}, {sample} values a column")

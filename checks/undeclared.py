@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from governance.recognised.forms import Form, Grade
-from governance.recognised.persons import BIRTH
-from governance.recognised.reading import FORMS, Recogniser, spans_of, without_nobodys
+from governance.recognised.reading import FORMS, Recogniser, found_in, without_nobodys
 from governance.recognised.sieves import LIKELY, NUMBERS, SURE, WORDS
 
 if TYPE_CHECKING:
@@ -47,7 +46,8 @@ class Finding:
 
     def __str__(self) -> str:
         count = f"at least {self.rows}" if self.at_least else f"{self.rows}"
-        return f"The column {self.column!r} holds {count} of {self.of} values with a {self.form}."
+        article = "an" if self.form[0].lower() in "aeio" else "a"
+        return f"The column {self.column!r} holds {count} of {self.of} values with {article} {self.form}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _sure(connection: duckdb.DuckDBPyConnection, query: str, column: str, counts
     distinct = 0
     values = _values(connection, query, column, _is_sure(_quoted(column)))
     for value, times in values:
-        sure = {form.name for form in FORMS if _grade(form, value) is Grade.SURE}
+        sure = {span.form for span in found_in(value) if span.grade is Grade.SURE}
         distinct += bool(sure)
         for name in sure:
             rows[name] = rows.get(name, 0) + times
@@ -114,7 +114,8 @@ def _likely(connection: duckdb.DuckDBPyConnection, query: str, column: str, coun
     named = [form for form in FORMS if form.is_named_by(column.replace("_", " "))]
     if counts.likely < (1 if named else max(FEWEST, SHARE * counts.present)):
         return None
-    looked = list(_values(connection, query, column, _is_likely(_quoted(column)), sample=SAMPLE))
+    values = _values(connection, query, column, _is_likely(_quoted(column)), sample=SAMPLE)
+    looked = [(without_nobodys(value), times) for value, times in values]
     held = sum(times for _, times in looked)
     for form in FORMS:
         rows = _rows_of(form, looked, named=form in named, present=counts.present * held / counts.likely)
@@ -129,8 +130,7 @@ def _rows_of(form: Form, looked: Sequence[tuple[str, int]], *, named: bool, pres
     `present` is how many rows of the column the sample stands for.
     """
     candidates = valid = rows = 0
-    for value, times in looked:
-        text = value if form is BIRTH else without_nobodys(value)
+    for text, times in looked:
         bare = not named and form.chance >= 0.5
         matches = [m[0] for m in form.pattern.finditer(text) if not (bare and m[0].isdigit())]
         candidates += bool(matches)
@@ -167,7 +167,7 @@ def _by_others(
     rows: dict[str, int] = {}
     sure: set[str] = set()
     for value, times in looked:
-        spans = [span for recogniser in more for span in recogniser.spans(value)]
+        spans = [span for recogniser in more for span in recogniser.spans(without_nobodys(value))]
         sure |= {span.form for span in spans if span.grade is Grade.SURE}
         for name in {span.form for span in spans}:
             rows[name] = rows.get(name, 0) + times
@@ -176,11 +176,6 @@ def _by_others(
         if name in sure or count >= max(FEWEST, SHARE * held):
             return Finding(column, name, count, counts.present, at_least=held < counts.present)
     return None
-
-
-def _grade(form: Form, value: str) -> Grade:
-    text = value if form is BIRTH else without_nobodys(value)
-    return max((span.grade for span in spans_of(form, text)), default=Grade.NONE)
 
 
 def _values(
@@ -193,6 +188,11 @@ def _values(
     connection.execute(asked)
     while rows := connection.fetchmany(_FETCHED):
         yield from rows
+
+
+def may_hold(name: str) -> str:
+    """SQL: whether a value of a quoted column must be looked at to know that it holds no personal data."""
+    return f"({_matches(name, SURE)} OR {_matches(name, LIKELY)})"
 
 
 def _is_sure(name: str) -> str:

@@ -23,6 +23,7 @@ from governance.declared import periods
 from governance.declared.declarations import Declaration
 from governance.declared.sources import TableSource
 from governance.faults import UsageFault
+from governance.recognised.withholding import unspoken
 from pipelines.alerts import deliver, tell_faults
 from pipelines.organisation_command import keep_documents
 
@@ -50,8 +51,9 @@ def landing_sensor(systems: Systems) -> dg.SensorDefinition:
     )
     def landing(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         digests = _Digests(json.loads(context.cursor or "{}"))
-        place = site(run="sensor:landing")
-        requests = [r for declaration in systems.values() for r in _requests(declaration, place, digests)]
+        with unspoken(UsageFault):
+            place = site(run="sensor:landing")
+            requests = [r for declaration in systems.values() for r in _requests(declaration, place, digests)]
         return dg.SensorResult(run_requests=requests, cursor=json.dumps(digests.known, sort_keys=True))
 
     return landing
@@ -74,14 +76,15 @@ def watchdog_sensor(systems: Systems) -> dg.SensorDefinition:
         description="Expected against judged batches; absence is a finding.",
     )
     def watchdog() -> dg.SkipReason:
-        place = site(run="sensor:watchdog")
-        keep_documents(place.register, place.at)
-        absent = sum(record_absences(d, place.register, place.at) for d in systems.values())
-        # Told first: should following break, nobody is left without what a batch has shown.
-        told = deliver(dict(systems), place)
-        new = follow(systems, place)
-        tell_faults(new.faults)
-        told += deliver(dict(systems), place)
+        with unspoken(UsageFault):
+            place = site(run="sensor:watchdog")
+            keep_documents(place.register, place.at)
+            absent = sum(record_absences(d, place.register, place.at) for d in systems.values())
+            # Told first: should following break, nobody is left without what a batch has shown.
+            told = deliver(dict(systems), place)
+            new = follow(systems, place)
+            tell_faults(new.faults)
+            told += deliver(dict(systems), place)
         return dg.SkipReason(
             f"{absent} newly absent, {new.facts} facts, {new.observations} observations and {new.reminders} reminders "
             f"new, {told} alerts sent"

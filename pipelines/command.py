@@ -21,6 +21,8 @@ from governance.cases.nonconformity import TO_BE_TRIAGED
 from governance.declared import periods
 from governance.declared.declarations import Declaration, Declarations, load_all, systems_folder
 from governance.faults import UsageFault
+from governance.recognised.reading import redacted
+from governance.recognised.withholding import redact_logs, trace_of
 from governance.records import Outcome
 from governance.register import MEASUREMENT_KEYS, VERDICT_KEYS, Register
 from pipelines import (
@@ -92,9 +94,10 @@ class Command(click.Group):
         from assets.acquisition import AcquisitionFault
 
         try:
-            return super().invoke(ctx)
+            with _last_resort():
+                return super().invoke(ctx)
         except (UsageFault, AcquisitionFault) as fault:
-            click.echo(f"aims: {fault}", err=True)
+            click.echo(f"aims: {redacted(str(fault))}", err=True)
             ctx.exit(2)
         except BrokenPipeError:
             # `aims ... | head` is no fault; nothing more can be written.
@@ -102,11 +105,28 @@ class Command(click.Group):
             ctx.exit(0)
 
 
+class _last_resort:
+    """What nobody foresaw is a fault of this program: its trace without any text, which may quote data, and exit 3."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        from assets.acquisition import AcquisitionFault
+
+        told = (UsageFault, AcquisitionFault, BrokenPipeError, click.ClickException, click.exceptions.Exit, click.Abort)
+        if isinstance(error, Exception) and not isinstance(error, told):
+            click.echo(trace_of(error), err=True, nl=False)
+            click.echo("aims: a fault of this program; the lines above say where.", err=True)
+            raise SystemExit(3) from None
+
+
 @click.group(cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="aims-monitor")
 def main() -> None:
     """AIMS Monitor: the technical half of an AI management system as a data pipeline."""
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING, force=True)
+    redact_logs()
 
 
 for _command in (

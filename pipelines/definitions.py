@@ -9,6 +9,7 @@ import dagster as dg
 from assets.factory import assets_of
 from checks.declared import load_checked
 from governance.declared.declarations import Declarations, systems_folder
+from governance.recognised.withholding import redact_logs
 from pipelines.automation import cadence_schedules, landing_sensor, run_failure_sensor, watchdog_sensor
 
 
@@ -35,6 +36,7 @@ def declared_systems(found: Declarations) -> list[dg.AssetsDefinition | dg.Asset
 @dg.definitions
 def defs() -> dg.Definitions:
     """Everything, from `AIMS_SYSTEMS` or the shipped systems."""
+    redact_logs()
     found = load_checked(systems_folder())
     made = [asset for declaration in found.sound.values() for asset in assets_of(declaration)]
     register = declared_systems(found)

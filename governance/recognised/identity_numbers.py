@@ -100,7 +100,7 @@ FORMS = (
         "Norwegian birth number", r"\d{6} \d{5}", sure_if_written(_valid(fodselsnummer), " "), bare=r"\d{11}",
         words=r"f[øo]dselsn\w*|fnr|personnummer", chance=0.009,
     ),
-    Form("Swiss insurance number", r"756\.\d{4}\.\d{4}\.\d{2}", checked(_valid(ahv), Grade.SURE), bare=r"756\d{10}",
+    Form("Swiss insurance number", r"756\.\d{4}\.\d{4}\.\d{2}", sure_if_written(_valid(ahv), r"\."), bare=r"756\d{10}",
          words=r"ahv|avs", chance=0.1),
     Form(
         "Brazilian CPF", r"\d{3}\.\d{3}\.\d{3}-\d{2}", sure_if_written(_valid(cpf)), bare=r"\d{11}",

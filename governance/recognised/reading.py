@@ -56,7 +56,7 @@ def found_in(text: str, *, more: Iterable[Recogniser] = ()) -> list[Span]:
     masked = without_nobodys(text)
     # A day of birth is the one form that is about a day.
     found = [s for form in FORMS for s in spans_of(form, text if form is persons.BIRTH else masked)]
-    found += [span for recogniser in more for span in recogniser.spans(text)]
+    found += [span for recogniser in more for span in recogniser.spans(masked)]
     found.sort(key=lambda span: (-span.grade, span.start - span.end, span.start))
     kept: list[Span] = []
     for span in found:
