@@ -80,7 +80,7 @@ def prepare(
     steps = steps_of(declaration.system.preparation, part)
     if not steps:
         return Prepared(query, tuple(columns))
-    # DuckDB 1.5.6 turns "the first row of each group" into an arg_min that takes another row where one has a NULL there.
+    # DuckDB 1.5.6 makes "the first row of each group" an arg_min, which takes a wrong one where a row has NULL there.
     connection.execute("SET disabled_optimizers = 'top_n_window_elimination'")
     done = Prepared(query, tuple(columns))
     for step in steps:
