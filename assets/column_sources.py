@@ -29,8 +29,9 @@ def landed_from(declaration: Declaration, part: Part, taken: Iterable[str]) -> d
 
 
 def landed_from_body(declaration: Declaration, part: Part, body: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The same, of a landing as the record has it."""
-    return landed_from(declaration, part, body["observed"]["columns"])
+    """The same, of a landing as the record has it; of columns that are declared now."""
+    taken = [name for name in body["observed"]["columns"] if name in declaration.system.columns]
+    return landed_from(declaration, part, taken)
 
 
 def measured_from(declaration: Declaration) -> dict[str, str]:

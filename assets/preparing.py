@@ -51,10 +51,7 @@ def renamed(opened: Opened, declaration: Declaration, part: str, connection: duc
     there = {row[0] for row in connection.execute("DESCRIBE source").fetchall()}
     for declared, sent in names.items():
         if sent in there and declared in there:
-            raise Held(
-                f"The column {declared!r} is there as well as {sent!r}, which is to be called so. Send one.",
-                kind="preparation",
-            )
+            raise _held(f"The column {declared!r} is there as well as {sent!r}, which is to be called so. Send one.")
     pairs = ", ".join(f"{quoted_name(s)} AS {quoted_name(d)}" for d, s in names.items() if s in there)
     if pairs:
         connection.execute("ALTER VIEW source RENAME TO source_as_sent")
@@ -80,8 +77,13 @@ def prepare(
     Held
         A step leaves nothing, needs a column that was not sent, or cannot be carried out on these rows.
     """
+    steps = steps_of(declaration.system.preparation, part)
+    if not steps:
+        return Prepared(query, tuple(columns))
+    # DuckDB 1.5.6 makes "the first row of each group" an arg_min, which takes a wrong one where a row has NULL there.
+    connection.execute("SET disabled_optimizers = 'top_n_window_elimination'")
     done = Prepared(query, tuple(columns))
-    for step in steps_of(declaration.system.preparation, part):
+    for step in steps:
         done = _with(step, done, declaration, connection)
     return done
 
@@ -89,20 +91,14 @@ def prepare(
 def _with(step: Step, before: Prepared, declaration: Declaration, connection: duckdb.DuckDBPyConnection) -> Prepared:
     missing = sorted(set(_needs(step)) - set(before.columns))
     if missing:
-        raise Held(
-            f"The preparation step {step.id!r} needs {', '.join(missing)}, which was not sent. Send it.",
-            kind="preparation",
-        )
+        raise _held(f"The preparation step {step.id!r} needs {', '.join(missing)}, which was not sent. Send it.")
     query, columns = _query(step, before, declaration), before.columns
     if step.derive:
         columns = (*columns, step.derive.column)
     counts = _counted(step, before, query, declaration, connection)
     if counts["rows_before"] and not counts["rows_after"]:
         rows = counts["rows_before"]
-        raise Held(
-            f"The preparation step {step.id!r} leaves none of {rows} rows. Mend the step, or send other rows.",
-            kind="preparation",
-        )
+        raise _held(f"The preparation step {step.id!r} leaves none of {rows} rows. Mend the step, or send other rows.")
     said = {
         "id": step.id,
         "operation": step.operation,
@@ -226,17 +222,21 @@ def _must_be_total(step: Step, before: Prepared, connection: duckdb.DuckDBPyConn
         step, f"SELECT count(*) FROM (SELECT 1 FROM ({first}) GROUP BY {by} HAVING count(*) > 1)", connection
     )
     if ties:
-        raise Held(
+        raise _held(
             f"The preparation step {step.id!r} cannot tell which row stays in {ties} groups: rows that differ tie in "
             "its order. Name a further column there."
         )
+
+
+def _held(why: str) -> Held:
+    return Held(why, kind="preparation")
 
 
 def _row(step: Step, query: str, connection: duckdb.DuckDBPyConnection) -> tuple[int, ...]:
     try:
         found = connection.execute(query).fetchone()
     except duckdb.Error as error:
-        raise Held(
+        raise _held(
             f"The preparation step {step.id!r} cannot be carried out on these rows ({kind_of(error)}). Mend the step, "
             "or send other rows."
         ) from None

@@ -132,6 +132,9 @@ def test_the_same_bytes_give_the_same_digest_and_another_step_another(made: Made
     prepared(made, STEPS, derived=True)
     digests = {land(load_made(), BATCH, "production", here()).digest for _ in range(3)}
     assert len(digests) == 1
+    # Which row of several stays is told by a window, whose order is left to chance: rows are put in one.
+    (digest,) = digests
+    assert pd.read_parquet(made.home / "lake" / f"{digest}.parquet")["case"].is_monotonic_increasing
     prepared(made, [*STEPS[:-2], {**STEPS[-2], "clip": {"column": "income", "high": 3999.0}}, STEPS[-1]], derived=True)
     assert land(load_made(), BATCH, "production", here()).digest not in digests
 
@@ -280,3 +283,11 @@ def test_what_is_no_number_is_not_put_on_an_end_and_the_infinities_are(made: Mad
     found = land(load_made(), BATCH, "production", here())
     assert [str(x) for x in pq.read_table(found.path)["income"].to_pylist()] == ["nan", "10.0", "-10.0", "5.0"]
     assert found.body["preparation"][0]["rows_changed"] == 2
+
+
+def test_a_row_without_a_value_in_the_order_comes_last(made: Made, load_made: Load) -> None:
+    row = made_rows(BATCH, rows=1)[0]
+    write_csv(made.incoming / f"{BATCH}.csv", [row | {"income": None}, row | {"income": 7.0}, row | {"income": 9.0}])
+    prepared(made, [{"id": "once", "reason": "For a test.", "deduplicate": {"by": ["case"], "order": ["income"]}}])
+    found = land(load_made(), BATCH, "production", here())
+    assert pd.read_parquet(found.path)["income"].tolist() == [7.0]

@@ -127,6 +127,24 @@ def test_a_case_is_linked_to_the_look_that_it_was_found_in_and_no_other() -> Non
     assert GRAPH.nodes[look].digest == digest("V2")
 
 
+def test_a_case_of_an_older_look_stays_with_that_look() -> None:
+    tell = told()
+    older = next(e.body["inputs"] for e in tell.events if e.kind == "batch.judged")
+    seq = tell("nonconformity.suspected", "loans/x/all", batch="2024-03-01", case=None, evidence={"inputs": older})
+    graph = lineage_of(tell.events)
+    (look,) = graph.up[f"NC-{seq}"]
+    assert graph.nodes[look].digest == digest("V1")
+
+
+def test_the_same_rows_for_two_batches_lead_each_to_its_own() -> None:
+    tell = told()
+    tell.landed("2024-04-01", "production", "B1", "march again")
+    tell.judged("2024-04-01", "V4", "P4", "B1")
+    graph = lineage_of(tell.events)
+    labels = {graph.nodes[name].label for name in graph.above(graph.named(digest("V4")))}
+    assert "march again.csv" in labels and "march.csv" not in labels
+
+
 def test_a_batch_is_all_that_is_about_it() -> None:
     kinds = [GRAPH.nodes[name].kind for name in GRAPH.named("loans/2024-03-01")]
     assert sorted(set(kinds)) == ["check", "page", "preparation", "profile", "rows", "source", "verdicts"]
