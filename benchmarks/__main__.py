@@ -146,7 +146,8 @@ def contract_alone(rows: str, data: str | None) -> None:
     cost = running.contract_alone(folder, part, click.echo)
     facts = ", ".join(f"{n} {name}" for name, n in cost["facts"]["by_outcome"].items())
     click.echo(
-        f"{part.rows:,} rows: {cost['cpu_s']:.2f} s of CPU, {cost['wall_s']:.2f} s, {cost['memory_mb']:,.0f} MB; {facts}"
+        f"{part.rows:,} rows: {cost['cpu_s']:.2f} s of CPU, {cost['wall_s']:.2f} s, "
+        f"{cost['memory_mb']:,.0f} MB; {facts}"
     )
 
 
