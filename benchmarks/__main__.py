@@ -133,6 +133,24 @@ def verify_ledger(events: int) -> None:
     sys.exit(cost.code)
 
 
+@main.command("contract")
+@click.argument("rows", default="1e6")
+@DATA
+def contract_alone(rows: str, data: str | None) -> None:
+    """Times a contract of 60 expectations on ROWS rows (1e7 at most: one file), and nothing else."""
+    part = plan.part_of(rows)
+    if part.rows > plan.REPEATED_UP_TO:
+        raise files.Fault(f"A contract is checked on one file, of {plan.REPEATED_UP_TO:,} rows at most, got {rows}.")
+    folder = files.data_folder(data)
+    _make(folder, [part], click.echo)
+    cost = running.contract_alone(folder, part, click.echo)
+    facts = ", ".join(f"{n} {name}" for name, n in cost["facts"]["by_outcome"].items())
+    click.echo(
+        f"{part.rows:,} rows: {cost['cpu_s']:.2f} s of CPU, {cost['wall_s']:.2f} s, "
+        f"{cost['memory_mb']:,.0f} MB; {facts}"
+    )
+
+
 def _console() -> Console:
     """As wide as the terminal; where there is none, wide enough for the tables."""
     return Console() if sys.stdout.isatty() else Console(width=150)

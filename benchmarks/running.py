@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks import law
 from benchmarks.files import Fault, Made, files_of
 from benchmarks.nannyml_environment import Unavailable, build
-from benchmarks.plan import FREEZE, Entry, Part
+from benchmarks.plan import FREEZE, SHARES, Entry, Part
 from benchmarks.timing import Job
 
 ROOT = Path(__file__).parents[1]
@@ -86,6 +86,22 @@ class Session:
         if entry.key == FREEZE.key:
             self._frozen.add(state)
         return cost
+
+
+def contract_alone(data: Path, part: Part, say: Say) -> dict[str, Any]:
+    """What the contract of a part costs by itself; nothing is frozen for it, and nothing kept.
+
+    Raises
+    ------
+    Fault
+        It ended without a figure.
+    """
+    entry = next(entry for entry in SHARES if entry.key == "contract")
+    job = _job(entry, files_of(data, part.rows, part.width), str(data / "nothing"))
+    try:
+        return _timed(Path(sys.executable), entry.task, job, say)
+    except Failed as fault:
+        raise Fault(f"the contract was not measured: {fault}") from None
 
 
 def median_of(found: list[dict[str, Any]]) -> dict[str, Any]:

@@ -119,6 +119,10 @@ _COUNTS_ONLY = {"result_format": "BASIC", "exclude_unexpected_values": True, "pa
 """With 0 Great Expectations asks for offending values with LIMIT 0: none leaves the engine."""
 
 
+_OURS = {"expect_column_values_to_be_in_set": "expect_column_values_to_be_valid"}
+"""Asked by an expectation of ours, which means the same and costs less (benchmarks/README.md)."""
+
+
 @dataclass(frozen=True)
 class Plain:
     """Arguments of an expectation under the plain names, with values as the engine compares them."""
@@ -166,7 +170,8 @@ def _validate(batch: Any, asked: Sequence[Expectation], plain: Plain) -> dict[Ex
 
     suite = gx.ExpectationSuite(name="contract")
     for index, expectation in enumerate(asked):
-        suite.add_expectation(get_expectation_impl(expectation.type)(**plain(expectation), meta={"asked": index}))
+        kind = _OURS.get(expectation.type, expectation.type)
+        suite.add_expectation(get_expectation_impl(kind)(**plain(expectation), meta={"asked": index}))
     answers = batch.validate(suite, result_format=_COUNTS_ONLY).results
     return {asked[answer.expectation_config.meta["asked"]]: _read_answer(answer) for answer in answers}
 

@@ -48,7 +48,9 @@ class ColumnValuesValid(ColumnMapMetricProvider):
     def _sqlalchemy(cls, column: Any, value_set: Any = None, regex: str | None = None, **_: Any) -> Any:
         conditions = []
         if value_set is not None:
-            conditions.append(column.in_(list(value_set)))
+            # A join with the values: a plain list of a thousand is compared one by one, at a hundred times the cost.
+            values = sa.func.list_value(*(sa.literal(value) for value in value_set))
+            conditions.append(column.in_(sa.select(sa.func.unnest(values))))
         if regex is not None:
             conditions.append(sa.func.regexp_matches(column, sa.literal(regex)))
         return sa.and_(*conditions)

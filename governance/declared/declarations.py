@@ -190,7 +190,7 @@ def _types(contract: Document | None, faults: list[Fault]) -> dict[str, str]:
         return {}
     schema = contract.value.get("schema")
     if not (isinstance(schema, list) and schema and _has_properties(schema[0])):
-        faults.append(contract.fault(("schema",), "schema: must hold an object with properties.", "Mend it."))
+        faults.append(contract.fault(("schema",), "schema: must hold one object with properties.", "Mend it."))
         return {}
     return _types_of(contract, 0, faults)
 
