@@ -18,10 +18,6 @@ import yaml
 from checks.contract import compile_rules, read_contract
 from checks.rules import ContractFault
 
-# The compiler refuses rules that another engine is to run; where it takes them, set this to True, and what has no
-# counterpart among the standard's rules is carried as it is (type: custom, engine: greatExpectations).
-CARRY_CUSTOM = False
-
 
 class NotKnown(ValueError):
     """The file is none of the documents that can be imported. Says in one line what was expected."""

@@ -15,7 +15,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from checks.imports import carried
 from checks.imports.carried import Became, CannotCarry, Drafted, Imported, NotKnown, Piece, Told, identifier, mapping
 from checks.imports.expectation_rules import HANDLERS, WHY_NOT, Answer, Asked
 
@@ -107,7 +106,7 @@ def _take_in(item: Mapping[str, Any], index: int, contract: Drafted) -> Iterator
         known = {name for name, column in contract.columns.items() if "logicalType" in column}
         contract.add(pieces)
     except CannotCarry as why:
-        yield _left(item, what, str(why), contract)
+        yield Told(what, Became.NOT_CARRIED, str(why))
     else:
         partly = Became.PARTLY if asked.notes else Became.CARRIED
         guessed = [f"{p.column} is taken for {p.type}" for p in pieces if p.type and p.column and p.column not in known]
@@ -133,21 +132,6 @@ def _answer(asked: Asked) -> Answer:
     if left:
         raise CannotCarry(f"its argument {left[0]} has no counterpart")
     return pieces
-
-
-def _left(item: Mapping[str, Any], what: str, why: str, contract: Drafted) -> Told:
-    """Not carried; or, where rules of another engine are taken, as a rule of Great Expectations itself."""
-    arguments = {k: v for k, v in (item.get("kwargs") or {}).items() if k not in _ABOUT_THE_RUN and v is not None}
-    if not carried.CARRY_CUSTOM or not _type_name(item).startswith("expect_"):
-        return Told(what, Became.NOT_CARRIED, why)
-    implementation = {"type": _type_name(item), "kwargs": arguments}
-    rule = {"type": "custom", "engine": "greatExpectations", "implementation": implementation}
-    column = arguments.get("column")
-    try:
-        contract.add([Piece(column if isinstance(column, str) else None, rule)])
-    except CannotCarry as refused:
-        return Told(what, Became.NOT_CARRIED, f"{why}; and as a rule of its own engine: {refused}")
-    return Told(what, Became.PARTLY, f"as a rule of Great Expectations itself ({why})")
 
 
 def _about(item: Mapping[str, Any], kind: str, severity: str) -> dict[str, Any]:

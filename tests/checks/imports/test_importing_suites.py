@@ -22,10 +22,9 @@ from hypothesis import strategies as st
 from checks.contract import compile_rules, read_contract
 from checks.counting import _import_great_expectations
 from checks.expectations import RuleOutcome, check_contract
-from checks.imports import carried
 from checks.imports.carried import Became, Imported, NotKnown
 from checks.imports.great_expectations import import_suite
-from checks.rules import ContractFault, Rule
+from checks.rules import Rule
 
 ROWS = 120
 COLORS = ["red", "green", "blue", "a1"]
@@ -380,29 +379,6 @@ def test_meta_that_says_nothing_of_the_data_is_told() -> None:
         "1. expect_column_values_to_be_unique (a): meta ticket",
         "meta of the suite",
     ]
-
-
-def test_with_the_switch_on_it_is_carried_as_a_rule_of_great_expectations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the standard's own shape, where the compiler takes it."""
-    monkeypatch.setattr(carried, "CARRY_CUSTOM", True)
-    monkeypatch.setattr(carried, "compile_rules", lambda contract: ())
-    kwargs = {"column_list": ["a", "b"], "sum_total": 3}
-    found = _import([{"type": "expect_multicolumn_sum_to_equal", "kwargs": kwargs}])
-    (rule,) = found.contract["schema"][0]["quality"]
-    implementation = {"type": "expect_multicolumn_sum_to_equal", "kwargs": kwargs}
-    assert rule == {"type": "custom", "engine": "greatExpectations", "implementation": implementation}
-    read_contract(yaml.safe_dump(found.contract))
-    assert [told.became for told in found.told] == [Became.PARTLY]
-
-
-def test_with_the_switch_on_what_the_compiler_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuses(contract: Any) -> tuple[Rule, ...]:
-        raise ContractFault("quality of type custom is not supported.")
-
-    monkeypatch.setattr(carried, "CARRY_CUSTOM", True)
-    monkeypatch.setattr(carried, "compile_rules", refuses)
-    (told,) = _import([{"type": "expect_my_own_thing", "kwargs": {"column": "a"}}]).told
-    assert told.became is Became.NOT_CARRIED and "custom is not supported" in told.how
 
 
 @pytest.mark.parametrize(
