@@ -6,6 +6,7 @@ anew because one person is gone. Only the file behind it is another one, under a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,13 @@ def erasures(site: Site) -> dict[str, str]:
 
 def standing(site: Site, digest: str) -> str:
     """The digest of the file that now stands for a landed digest."""
-    found = erasures(site)
-    while digest in found:
-        digest = found[digest]
+    return last_of(digest, erasures(site))
+
+
+def last_of(digest: str, replaced: Mapping[str, str]) -> str:
+    """What a digest became, however often its file was replaced."""
+    while digest in replaced:
+        digest = replaced[digest]
     return digest
 
 

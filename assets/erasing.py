@@ -77,7 +77,7 @@ def erase(declaration: Declaration, persons: Sequence[str], column: str, site: S
         A file is not the one that was landed: it is not known what is in it.
     """
     finish(site)
-    suppress(site.home, declaration.id, column, persons)
+    suppress(site, declaration.id, column, persons)
     done = Erasure()
     # Outcomes are known by the key of their rows alone: those rows are looked for first.
     landings = sorted(_landings(declaration, site), key=lambda event: event.subject.endswith("/outcomes"))

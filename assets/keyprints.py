@@ -23,23 +23,29 @@ import duckdb
 import numpy as np
 
 from assets.erased import lake_file
-from assets.home import Site, secret
-from assets.lake import Altered
+from assets.home import Site
+from assets.kept_keys import kept_key
+from assets.lake import Altered, sha256_of
 from assets.landing_sql import engine, quoted_name, quoted_path, quoted_text
 from assets.sources import scratch
+from assets.stored import note
 from checks.overlap import TELLING
 from governance.batches import LANDED
 from governance.declared import periods
 from governance.declared.declarations import Declaration
+from governance.record.canonical import digest_of_bytes
 
 Keys = np.ndarray[Any, np.dtype[np.int64]]
 Landings = np.ndarray[Any, np.dtype[np.int32]]
 _TABLES = """
 CREATE TABLE IF NOT EXISTS made (by TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS landing (id INTEGER PRIMARY KEY, digest TEXT UNIQUE, batch TEXT, keys INTEGER);
-CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY, keys INTEGER);
+CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY, keys INTEGER, digests TEXT);
 CREATE TABLE IF NOT EXISTS shared (one INTEGER, other INTEGER, rows INTEGER, PRIMARY KEY (one, other)) WITHOUT ROWID;
 """
+PARTS = ("keys", "landings")
+# Runs that this process has verified: their files are never written again under the same name.
+_HELD: set[tuple[Path, int, str]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +91,12 @@ class Keyprints:
     def __init__(self, connection: sqlite3.Connection, declaration: Declaration, site: Site) -> None:
         self._index, self._declaration, self._site = connection, declaration, site
         self._folder = site.home.keyprints
+        harm, instead = "rows that come again would be told from none", "remove the file: the index is made anew"
+        self._salt = kept_key(site, "keyprints", harm=harm, instead=instead)
 
     def make(self, by: str) -> None:
-        """Makes it anew from what was landed, unless it was made by this rule already."""
+        """Makes it anew from what was landed, unless it was made by this rule and under this secret already."""
+        by = f"{by}, under {digest_of_bytes(self._salt.encode())[:16]}"
         self._index.executescript(_TABLES)
         if self._index.execute("SELECT by FROM made").fetchall() == [(by,)] and self._is_whole():
             return
@@ -105,8 +114,25 @@ class Keyprints:
         self._index.execute("INSERT OR REPLACE INTO made VALUES (?)", (by,))
 
     def _is_whole(self) -> bool:
-        runs = [row[0] for row in self._index.execute("SELECT id FROM run")]
-        return all(self._file(run, what).exists() for run in runs for what in ("keys", "landings"))
+        """Whether each run is there with the bytes it was written with; a process asks that once of each file."""
+        return all(self._holds(*row) for row in self._index.execute("SELECT id, digests FROM run"))
+
+    def _holds(self, run: int, digests: str) -> bool:
+        if (self._folder, run, digests) in _HELD:
+            return all(self._file(run, what).exists() for what in PARTS)
+        try:
+            holds = digests == self._digests(run)
+        except FileNotFoundError:
+            return False
+        if holds:
+            _HELD.add((self._folder, run, digests))
+        else:
+            file = f"keyprints/{self._file(run, PARTS[0]).name}"
+            note(self._site, Altered(f"{file} or its like was altered.", file=file, found=self._digests(run)))
+        return holds
+
+    def _digests(self, run: int) -> str:
+        return " ".join(sha256_of(self._file(run, what)) for what in PARTS)
 
     def enter(self, batch: str, digest: str) -> None:
         """Enters a landing's keys, and counts what it shares with every other. What is there is not entered again."""
@@ -121,7 +147,7 @@ class Keyprints:
             raise
         self._index.execute("COMMIT")
         for number in merged:
-            for what in ("keys", "landings"):
+            for what in PARTS:
                 self._file(number, what).unlink(missing_ok=True)
 
     def _enter(self, batch: str, digest: str, prints: Keys) -> list[int]:
@@ -153,16 +179,16 @@ class Keyprints:
         self._index.executemany("DELETE FROM run WHERE id = ?", ((run,) for run in merged))
         # An id is not used again: a killed run's file of that name would be somebody else's.
         newest = self._index.execute("SELECT coalesce(max(id), 0) + 1 FROM landing").fetchone()[0]
-        self._index.execute("INSERT INTO run VALUES (?, ?)", (newest, len(keys)))
         np.save(self._file(newest, "keys"), keys)
         np.save(self._file(newest, "landings"), landings)
+        self._index.execute("INSERT INTO run VALUES (?, ?, ?)", (newest, len(keys), self._digests(newest)))
         return merged
 
     def _file(self, run: int, what: str) -> Path:
         return self._folder / f"{self._declaration.id}.{run}.{what}.npy"
 
     def _run(self, run: int) -> tuple[Keys, Landings]:
-        keys, landings = (np.load(self._file(run, what), mmap_mode="r") for what in ("keys", "landings"))
+        keys, landings = (np.load(self._file(run, what), mmap_mode="r") for what in PARTS)
         return keys, landings
 
     def keys(self, digest: str) -> int:
@@ -190,12 +216,11 @@ class Keyprints:
 
     def _prints(self, path: Path) -> Keys:
         system = self._declaration.system
-        salt = secret(self._site.home.keys / "keyprints")
         key = system.the("key")
         if key and key != system.the("entity"):
-            return _keys(path, key, salt)
+            return _keys(path, key, self._salt)
         with scratch() as folder, engine(folder) as connection:
-            whole = _whole(connection, path, system.the("time") or "", quoted_text(salt))
+            whole = _whole(connection, path, system.the("time") or "", quoted_text(self._salt))
         return np.array(whole, dtype=np.int64)
 
 

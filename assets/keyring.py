@@ -2,11 +2,12 @@
 
 Each key is a file of its own, outside of the lake: a copy of the lake alone leads back to nobody. Keys are in
 `AIMS_HOME/keys/pseudonyms`, or in the folder that `AIMS_PSEUDONYM_KEYS` names, which may lie on another machine's disk.
+A key's id is the beginning of its file's digest, and the list stands in the record by its own: either is verified
+whenever it is read.
 """
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hmac
 import json
@@ -18,8 +19,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets.home import Home, Site, secret
+from assets.home import Home, Site
+from assets.kept_keys import KEPT, kept_key
+from assets.lake import holding, keep_text
+from assets.stored import digests_of
 from governance.faults import UsageFault
+from governance.record.canonical import digest_of_bytes
 
 MADE, DESTROYED = "personal.key_made", "personal.key_destroyed"
 # Hexadecimal digits of a pseudonym: 128 bits, so that two of a thousand million persons meet once in 10^20.
@@ -66,25 +71,33 @@ def ring(place: Home) -> list[Key]:
     found = []
     for path in folder_of(place).glob("*.key"):
         try:
-            written = json.loads(path.read_text("ascii"))
+            text = path.read_text("ascii")
+            if _id_of(text) != path.stem:
+                raise ValueError("other bytes than it was kept with")
+            written = json.loads(text)
             found.append(Key(path.stem, str(written["since"]), bytes.fromhex(written["secret"])))
         except (OSError, ValueError, KeyError, TypeError):
-            raise UsageFault(f"{path} is no key of pseudonyms. Put it back as it was, or remove it.") from None
+            raise UsageFault(f"{path} is not the key that was kept. Put it back as it was, or remove it.") from None
     return sorted(found, key=lambda key: (key.since, key.id))
 
 
 def make_key(site: Site) -> Key:
     """A new key, which batches that come for the first time are pseudonymised with from now on."""
-    key = Key(f"k{secrets.token_hex(4)}", site.at.astimezone(dt.UTC).isoformat(), secrets.token_bytes(32))
-    folder = folder_of(site.home)
+    since, own = site.at.astimezone(dt.UTC).isoformat(), secrets.token_bytes(32)
+    text = json.dumps({"since": since, "secret": own.hex()})
+    key, folder = Key(_id_of(text), since, own), folder_of(site.home)
     handle, part = tempfile.mkstemp(prefix=".part-", dir=folder)
     with os.fdopen(handle, "w", encoding="ascii") as file:
-        json.dump({"since": key.since, "secret": key.secret.hex()}, file)
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, folder / f"{key.id}.key")
     site.register.record(MADE, f"keys/{key.id}", {"id": key.id, "since": key.since}, at=site.at)
     return key
+
+
+def _id_of(text: str) -> str:
+    return f"k{digest_of_bytes(text.encode())[:16]}"
 
 
 def newest_key(site: Site) -> Key:
@@ -111,38 +124,60 @@ def destroy_key(site: Site, name: str) -> None:
         raise UsageFault(f"There is no key {name!r}. See `aims personal keys`.")
     # Recorded first: should removing it fail, somebody is told so, and nothing says that a key is there that is not.
     site.register.record(DESTROYED, f"keys/{name}", {"id": name}, at=site.at)
-    with path.open("r+b") as file:
-        file.write(secrets.token_bytes(path.stat().st_size))
+    gone = path.rename(path.with_suffix(".gone"))
+    with gone.open("r+b") as file:
+        file.write(secrets.token_bytes(gone.stat().st_size))
         file.flush()
         os.fsync(file.fileno())
-    path.unlink()
+    gone.unlink()
 
 
-def suppress(place: Home, system: str, column: str, values: Iterable[str]) -> int:
+def suppress(site: Site, system: str, column: str, values: Iterable[str]) -> int:
     """Puts persons on the list of those whose rows are not taken in again. Returns how many were not on it yet."""
-    known, path = set(suppressed(place, system)), _list_of(place, system)
-    new = sorted({suppression(place, system, column, value) for value in values} - known)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="ascii") as file:
-        file.writelines(f"{item}\n" for item in new)
-        file.flush()
-        os.fsync(file.fileno())
+    known, key = suppressed(site, system), suppression_key(site)
+    new = {suppression(key, system, column, value) for value in values} - known
+    text = "".join(f"{item}\n" for item in sorted(known | new))
+    # Recorded first: a list that was not written any more is the one of before, whose digest is known, too.
+    body = {"sha256": digest_of_bytes(text.encode()), "run": site.run}
+    site.register.record(KEPT, _list_of(system), body, at=site.at)
+    keep_text(site.home.root / _list_of(system), text)
     return len(new)
 
 
-def suppressed(place: Home, system: str) -> frozenset[str]:
-    """What stands for the persons on the list."""
-    with contextlib.suppress(FileNotFoundError):
-        return frozenset(_list_of(place, system).read_text("ascii").split())
-    return frozenset()
+def suppressed(site: Site, system: str) -> frozenset[str]:
+    """What stands for the persons on the list.
+
+    Raises
+    ------
+    Altered
+        It is not the list that was kept: who was erased would come back unnoticed.
+    """
+    file = _list_of(system)
+    digests, path = digests_of(site, KEPT, file), site.home.root / file
+    if not digests and not path.exists():
+        return frozenset()
+    remedy = "and put your copy back: persons who were erased would be taken in again"
+    return frozenset(holding(path, file, digests, remedy).read_text("ascii").split())
 
 
-def suppression(place: Home, system: str, column: str, value: str) -> str:
-    """What stands for one person on the list, under a key that is never changed and used for nothing else."""
-    return _mac(bytes.fromhex(secret(place.keys / "suppression")), "suppression", system, column, value)
+def suppression_key(site: Site) -> str:
+    """The secret under which persons stand on the lists: never changed, and used for nothing else.
+
+    Raises
+    ------
+    Altered
+        It is not the one that was kept.
+    """
+    return kept_key(site, "suppression", harm="persons who were erased would be taken in again", instead=None)
 
 
-def _list_of(place: Home, system: str) -> Path:
-    return place.keys / f"suppressed-{system}"
+def suppression(key: str, system: str, column: str, value: str) -> str:
+    """What stands for one person on the list of a system."""
+    return _mac(bytes.fromhex(key), "suppression", system, column, value)
+
+
+def _list_of(system: str) -> str:
+    return f"keys/suppressed-{system}"
 
 
 def _mac(key: bytes, use: str, system: str, column: str, value: str) -> str:

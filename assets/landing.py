@@ -171,7 +171,6 @@ def take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tup
             prepared = prepare(declaration, part, reader.query(columns), tuple(columns), connection)
             rows = treated(connection, declaration, batch, part, site, prepared.query, tuple(prepared.columns))
             query, observed["personal"] = rows.query, rows.observed
-        note_schema(declaration, batch, part, reader.found, site)
         if part == "outcomes":
             query = _only_of_batch(declaration, batch, site, query, connection)
         if opened.digest is None or prepared.shuffled:
@@ -184,6 +183,7 @@ def take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tup
             opened.must_be_the_same()
 
         digest, path = keep_file(site.home.lake, ".parquet", write)
+    note_schema(declaration, batch, part, reader.found, site)
     observed |= opened.observed
     observed |= {"source_sha256": opened.digest or digest, "landed_at": site.at.isoformat()}
     return {

@@ -21,9 +21,9 @@ from assets.landing import Landing, batch_part, landed
 from assets.landing_sql import engine, quoted_name, quoted_path
 from assets.profiles import read_profile
 from assets.sources import scratch
+from governance.declared.acquisition import lacking, required_facts
 from governance.declared.declarations import Declaration
 from governance.declared.periods import end_of
-from governance.declared.sources import Provenance
 from governance.faults import UsageFault
 from governance.records import Measurement
 from governance.standard.data_quality import Family, QualityMeasure, data_quality
@@ -137,6 +137,7 @@ def _counted(declaration: Declaration, landing: Landing, site: Site) -> Counted:
         binary = label is not None and system.task == "binary_classification"
         groups = {name: _sizes(connection, table, [name]) for name in attributes}
         categories = [n for n in types if n not in attributes and n != label and _is_category(declaration, n)]
+        facts = required_facts(declaration.contract_text)
         counted = Counted(
             rows=plain["rows"],
             smallest_group=system.smallest_group,
@@ -155,8 +156,8 @@ def _counted(declaration: Declaration, landing: Landing, site: Site) -> Counted:
             reference=_reference(declaration, landing, attributes, site, connection),
             spreads={name: _spread(connection, table, name) for name in categories},
             unseen=_unseen(declaration, landing, site),
-            given=sum(bool(landing.body["asserted"].get(name)) for name in _facts()),
-            asked=len(_facts()),
+            given=len(facts) - len(lacking(landing.body["asserted"], facts)),
+            asked=len(facts),
             personal=len(landing.body["observed"].get("personal_dropped", ())),
             columns=_columns(landing),
         )
@@ -291,10 +292,6 @@ def _unseen(declaration: Declaration, landing: Landing, site: Site) -> dict[str,
         for column in profile.grid.columns
         if not column.is_numeric and column.view == "value"
     }
-
-
-def _facts() -> list[str]:
-    return [name for name, about in Provenance.model_fields.items() if about.is_required()]
 
 
 def _columns(landing: Landing) -> int:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from assets.checking import land_and_check
 from assets.code import code_digest
 from assets.engines import table_of
-from assets.home import Site, secret
-from assets.lake import Altered
+from assets.home import Site
+from assets.kept_keys import kept_key
 from assets.landing import NotArrived, batch_part, landed_batches
 from assets.profiles import is_kept, keep_profile, read_profile
-from assets.stored import digests_of
 from governance.declared import periods
 from governance.declared.columns import VIEWS
 from governance.declared.declarations import Declaration
@@ -117,17 +116,8 @@ def entity_key(declaration: Declaration, site: Site) -> str:
     """The secret under which this installation hashes entities; made when a system first needs it."""
     if not declaration.system.the("entity"):
         return ""
-    path, name = site.home.keys / "entities", "keys/entities"
-    new, key = not path.exists(), secret(path)
-    sha256 = digest_of_bytes(key.encode())
-    known = digests_of(site, "key.kept", name)
-    if sha256 in known:
-        return key
-    if known and not new:
-        what = f"{name} was altered: entities would be hashed into other buckets. Put your copy back"
-        raise Altered(f"{what}; without one, remove the file and run the reference.", file=name, found=sha256)
-    site.register.record("key.kept", name, {"sha256": sha256, "run": site.run}, at=site.at)
-    return key
+    harm, instead = "entities would be hashed into other buckets", "remove the file and run the reference"
+    return kept_key(site, "entities", harm=harm, instead=instead)
 
 
 def _key_beside(declaration: Declaration, site: Site) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from assets.erased import last_of
 from assets.home import Home
 from assets.lake import Altered, holding, sha256_of
 from assets.profiles import GRID
@@ -88,8 +89,10 @@ def _promised(register: Register) -> dict[str, _Promised]:
 
 def _spoken_of(register: Register) -> Iterator[tuple[str, str]]:
     """File → a digest that it was kept with, from every event that speaks of one."""
-    for event in register.events("batch.landed"):
+    for event in register.events(("batch.landed", "lookup.landed")):
         yield f"lake/{event.body['digest']}.parquet", event.body["digest"]
+    for event in register.events("personal.erased"):
+        yield f"lake/{event.body['new']}.parquet", event.body["new"]
     for event in register.events("profile.kept"):
         yield event.subject, event.body["sha256"]
         yield f"profiles/{event.body['grid']}{GRID}", event.body["grid"]
@@ -110,8 +113,9 @@ def _spoken_of(register: Register) -> Iterator[tuple[str, str]]:
 
 def _needed(register: Register) -> Iterator[str]:
     """Files on which the newest event about something rests."""
-    for event in _newest(register.events("batch.landed")):
-        yield f"lake/{event.body['digest']}.parquet"
+    replaced = {event.body["old"]: event.body["new"] for event in register.events("personal.erased")}
+    for event in [*_newest(register.events("batch.landed")), *_newest(register.events("lookup.landed"))]:
+        yield f"lake/{last_of(event.body['digest'], replaced)}.parquet"
     for event in _newest(register.events("reference.frozen")):
         yield f"profiles/{event.body['profile']}.parquet"
         yield f"profiles/{event.body['grid']}{GRID}"

@@ -15,7 +15,7 @@ import duckdb
 from duckdb.func import ARROW
 
 from assets.home import Site
-from assets.keyring import Key, key_named, newest_key, suppressed, suppression
+from assets.keyring import Key, key_named, newest_key, suppressed, suppression, suppression_key
 from assets.landing_sql import quoted_name, unreadable
 from assets.refusals import Held
 from checks.undeclared import SAMPLE_OF_OTHERS, Finding, may_hold, undeclared
@@ -136,14 +136,14 @@ def _without_erased(
     connection: duckdb.DuckDBPyConnection, declaration: Declaration, site: Site, query: str, columns: Sequence[str]
 ) -> str:
     """The rows of persons who were erased are not taken in again, however often they are sent."""
-    listed = suppressed(site.home, declaration.id)
-    system = declaration.system
+    listed = suppressed(site, declaration.id)
+    system, key = declaration.system, suppression_key(site) if listed else ""
     naming = [name for name in columns if NAMING & set(system.columns[name].roles)] if listed else []
     kept = []
     for place, name in enumerate(naming):
 
         def is_listed(value: str, column: str = name) -> bool:
-            return suppression(site.home, declaration.id, column, value) in listed
+            return suppression(key, declaration.id, column, value) in listed
 
         _register(connection, f"aims_erased_{place}", is_listed, "BOOLEAN")
         column = quoted_name(name)

@@ -18,6 +18,8 @@ from governance.record.ledger import Event
 PREFIX_AT_LEAST = 8
 KINDS = (
     "batch.landed",
+    "lookup.landed",
+    "personal.erased",
     "batch.held",
     "batch.checked",
     "reference.frozen",
@@ -154,6 +156,8 @@ class _Builder:
         kind = "nonconformity" if event.kind.startswith("nonconformity.") else event.kind
         enter: dict[str, Callable[[Event], None]] = {
             "batch.landed": self._landed,
+            "lookup.landed": self._landed,
+            "personal.erased": self._erased,
             "batch.held": self._held,
             "batch.checked": self._checked,
             "reference.frozen": self._frozen,
@@ -209,6 +213,14 @@ class _Builder:
         if name not in known:
             known.append(name)
 
+    def _erased(self, event: Event) -> None:
+        """The file behind a landing is another one now; what was measured before stays as it was known."""
+        body, about = event.body, event.subject.rsplit("/", 1)[0]
+        words = f"the same without {body['rows']} rows of persons who were erased"
+        name = self.graph.add(Node(f"erased:{body['new']}", "rows", words, body["new"], about, event.at))
+        before = [f"erased:{body['old']}", f"rows:{event.subject}:{body['old']}"]
+        self.graph.link(next((one for one in before if one in self.graph.nodes), None), name)
+
     def _held(self, event: Event) -> None:
         name = f"rows:{event.subject}:{event.body.get('digest')}"
         if name in self.graph.nodes:
@@ -222,6 +234,8 @@ class _Builder:
         system = event.subject.split("/")[0]
         for batch, digest in (body["inputs"].get("reference") or {}).items():
             self._link_rows(system, digest, name, f"{system}/{batch}/")
+        for lookup, digest in (body["inputs"].get("lookups") or {}).items():
+            self._link_rows(system, digest, name, f"{system}/{lookup}")
         self._take_place("check", event.subject, name)
 
     def _frozen(self, event: Event) -> None:

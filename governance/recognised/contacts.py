@@ -52,6 +52,9 @@ def _ip4(text: str) -> bool:
         ipaddress.IPv4Address(text)
     except ValueError:
         return False
+    # A machine's name for itself is nobody's.
+    if ipaddress.IPv4Address(text).is_loopback:
+        return False
     # Release numbers look alike: those that begin with a nought, or end in three of them, are none of a machine.
     return not text.startswith("0.") and not text.endswith(".0.0.0")
 

@@ -20,7 +20,7 @@ from tests.conftest import Made
 
 def main(folder: Path, seed: int) -> None:
     made = Made(folder / "systems", folder / "incoming", folder / "home")
-    checking._check_contract = counted
+    checking.contract_outcome = counted
     declaration, place, done = load(made.folder), site(run="sending"), folder / "sent"
     sent = int(done.read_text()) if done.exists() else 0
     for number, step in enumerate(shuffled(KILLED, random.Random(seed)), 1):

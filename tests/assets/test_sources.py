@@ -632,7 +632,7 @@ def test_a_store_that_fails_is_a_matter_for_operations(
     with pytest.raises(UsageFault, match=r"memory:// cannot be read \(Permission denied\)") as fault:
         landing.land(load_made(), BATCH, "production", here())
     assert "secrets" not in str(fault.value)
-    assert [event.kind for event in here().register.events()] == ["batch.landed"]
+    assert [event.kind for event in here().register.events()] == ["schema.found", "batch.landed"]
     assert landing.landed(load_made(), BATCH, "production", here()).digest == good.digest
 
 

@@ -441,7 +441,7 @@ def test_what_cannot_be_reached_is_no_bad_data_and_loses_nothing(
     assert not any(secret in text for secret in (PASSWORD, "wrong-one", "host=", "reader:", "psycopg"))
     assert told.value.__cause__ is None
     assert told.value.__suppress_context__
-    assert [event.kind for event in here().register.events()] == ["batch.landed"]
+    assert [event.kind for event in here().register.events()] == ["schema.found", "batch.landed"]
     assert landing.landed(load_made(), BATCH, "production", here()).digest == good.digest
 
 

@@ -267,11 +267,12 @@ def test_an_erased_person_is_gone_and_nothing_else_is(made: Made, said: str | No
     before = landing.land(declaration, BATCH, "production", here())
     outcomes = landing.land(declaration, BATCH, "outcomes", here())
     truth = [read(item.path).drop(index=17).reset_index(drop=True) for item in (before, outcomes)]
+    was = [item.path for item in (before, outcomes)]
     done = erasing.erase(declaration, [HERS], "case", here(2))
     assert sorted((item.part, item.rows) for item in done.replaced) == [("outcomes", 1), ("production", 1)]
     after = [landing.landed(declaration, BATCH, part, here(3)) for part in ("production", "outcomes")]
-    for item, old, left in zip(after, (before, outcomes), truth, strict=True):
-        assert item is not None and item.digest == old.digest and item.path != old.path and not old.path.exists()
+    for item, old, path, left in zip(after, (before, outcomes), was, truth, strict=True):
+        assert item is not None and item.digest == old.digest and item.path != path and not path.exists()
         pd.testing.assert_frame_equal(read(item.path), left)
     said_of_it = json.dumps([event.body for event in here().register.events("personal.*")])
     assert HERS not in said_of_it

@@ -154,6 +154,8 @@ def test_the_kept_profile_of_34_columns_is_well_under_a_megabyte(tmp_path: Path)
 
     table = table_of([str(law.write(tmp_path / "made.parquet", 300_000, seed=2))])
     found = profile(table, freeze(table, shape_of(law.WIDTH)))
-    kept = write_profile(tmp_path, found)
-    assert kept.stat().st_size + (tmp_path / f"{found.grid.digest}.grid.json").stat().st_size < 500_000
-    assert parsed_profile(tmp_path, found.digest).digest == found.digest
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    kept = write_profile(folder, found)
+    assert kept.stat().st_size + (folder / f"{found.grid.digest}.grid.json").stat().st_size < 500_000
+    assert parsed_profile(folder, found.digest).digest == found.digest

@@ -93,7 +93,9 @@ def test_a_whole_batch_sent_again_under_other_days_is_a_duplicate_without_a_key(
     made: Made, load_made: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        checking, "_check_contract", lambda *_: dict(met=0, unmet=[], not_evaluated=[], tool_failed=False)
+        checking,
+        "contract_outcome",
+        lambda *_: dict(met=0, unmet=[], not_evaluated=[], not_declared=[], tool_failed=False),
     )
     declared = system_yaml(str(made.incoming))
     declared["columns"]["case"] = {"roles": ["feature"]}
@@ -113,7 +115,9 @@ def test_rows_may_come_again_where_that_is_declared(
     made: Made, load_made: Any, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        checking, "_check_contract", lambda *_: dict(met=0, unmet=[], not_evaluated=[], tool_failed=False)
+        checking,
+        "contract_outcome",
+        lambda *_: dict(met=0, unmet=[], not_evaluated=[], not_declared=[], tool_failed=False),
     )
     declared = system_yaml(str(made.incoming))
     if how == "allowed":
@@ -188,11 +192,11 @@ def test_changes_are_told_apart_and_what_is_declared_is_none() -> None:
 
 
 def test_a_supplier_is_told_by_counts_and_days(made: Made, load_made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fake(_: Any, found: Any) -> dict[str, Any]:
+    def fake(_: Any, found: Any, _site: Any) -> dict[str, Any]:
         unmet = [{"rule": "r", "blocking": True, "reason": "no"}] if found.rows == ROWS - 1 else []
-        return {"met": 0, "unmet": unmet, "not_evaluated": [], "tool_failed": False}
+        return {"met": 0, "unmet": unmet, "not_evaluated": [], "not_declared": [], "tool_failed": False}
 
-    monkeypatch.setattr(checking, "_check_contract", fake)
+    monkeypatch.setattr(checking, "contract_outcome", fake)
     with_grace(made)
     for batch, day in ((BATCHES[0], "2024-02-03"), (BATCHES[1], "2024-03-07"), (BATCHES[2], "2024-04-26")):
         made.send(batch)

@@ -122,5 +122,5 @@ def test_a_candidate_that_was_trained_here_is_released_through_its_gates(made: M
     terminal.aims("act", "release-model", name, "--statement", "all read", by="oda")
     (row,) = terminal.rows("releases")
     assert (row["id"], row["state"], row["requested_by"], row["decided_by"]) == (name, "released", "eve", "oda")
-    assert [gate["holds"] for gate in row["gates"]] == [True] * 3
+    assert [gate["holds"] for gate in row["gates"]] == [True] * 4
     assert "held-out rows, must be at least 0.5" in terminal.aims("releases").stdout

@@ -37,14 +37,14 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
     """The contract's one rule by hand, so that no test here waits for Great Expectations."""
     import duckdb
 
-    def counted(declaration: Any, found: landing.Landing) -> dict[str, Any]:
+    def counted(declaration: Any, found: landing.Landing, _site: Any) -> dict[str, Any]:
         known = "('north', 'south', 'west')" if "- west" in declaration.contract_text else "('north', 'south')"
         query = f"SELECT count(*) FROM read_parquet('{found.path}') WHERE region NOT IN {known}"
         (bad,) = duckdb.sql(query).fetchone() or (0,)
         unmet = [{"rule": "region: known", "blocking": True, "reason": f"{bad} are unknown", "unexpected": bad}]
-        return {"met": 1, "unmet": unmet if bad else [], "not_evaluated": [], "tool_failed": False}
+        return {"met": 1, "unmet": unmet if bad else [], "not_evaluated": [], "not_declared": [], "tool_failed": False}
 
-    monkeypatch.setattr(checking, "_check_contract", counted)
+    monkeypatch.setattr(checking, "contract_outcome", counted)
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_what_cannot_be_read_or_whose_origin_is_unknown_is_released_by_nobody(
         landing.land(load_made(), BATCH, "production", here())
     with pytest.raises(Refused, match="cannot be let through"):
         act("release-batch", f"loans/{BATCH}", of_digest="0" * 12, reason="Let it pass.")
-    monkeypatch.setattr(checking, "missing_facts", lambda _: ("asserted.licence",))
+    monkeypatch.setattr(checking, "missing_facts", lambda *_: ("asserted.licence",))
     digest = hold(made, load_made)
     with pytest.raises(Refused, match=r"cannot be let through \(provenance\)"):
         act("release-batch", f"loans/{BATCH}", of_digest=digest[:12], reason="Let it pass.")
