@@ -10,7 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +101,30 @@ def contract_alone(data: Path, part: Part, say: Say) -> dict[str, Any]:
     entry = next(entry for entry in SHARES if entry.key == "contract")
     job = _job(entry, files_of(data, part.rows, part.width), str(data / "nothing"))
     try:
-        return _timed(Path(sys.executable), entry.task, job, say)
+        with one_file(job.batch, data, say) as batch:
+            return _timed(Path(sys.executable), entry.task, replace(job, batch=(batch,)), say)
     except Failed as fault:
         raise Fault(f"the contract was not measured: {fault}") from None
+
+
+@contextmanager
+def one_file(paths: tuple[str, ...], folder: Path, say: Say) -> Iterator[str]:
+    """The only file there is, or all of them in one, for as long as it is needed: a contract is asked of one file."""
+    if len(paths) == 1:
+        yield paths[0]
+        return
+    import duckdb
+
+    whole = folder / "whole.parquet"
+    say(f"putting {len(paths)} files into one …")
+    try:
+        with duckdb.connect() as connection:
+            # What is counted does not depend on the order of rows, and keeping it would take their memory.
+            connection.execute("SET preserve_insertion_order = false")
+            connection.read_parquet(list(paths)).write_parquet(str(whole), compression="snappy")
+        yield str(whole)
+    finally:
+        whole.unlink(missing_ok=True)
 
 
 def median_of(found: list[dict[str, Any]]) -> dict[str, Any]:

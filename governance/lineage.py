@@ -197,6 +197,8 @@ class _Builder:
         body, observed = event.body, event.body["observed"]
         about, part = event.subject.rsplit("/", 1)
         came = self.graph.add(_source_node(event, about))
+        if self.graph.nodes[came].about != about:  # one file that holds many batches is about none of them
+            self.graph.nodes[came] = replace(self.graph.nodes[came], about=about.split("/")[0])
         for place, step in enumerate(body.get("preparation", ())):
             rows = f"{step['rows_before']} → {step['rows_after']} rows, {step['rows_changed']} changed"
             name = f"step:{event.subject}:{body['digest']}:{place}"

@@ -88,9 +88,9 @@ def suppliers(as_json: bool) -> None:
     systems, today = load_all(systems_folder()).sound, dt.datetime.now(dt.UTC).date()
     rows = list(supplier_rows(systems, _register(), today))
     columns = (
-        "supplier", "system", "part", "expected", "landed", "absent", "on_time", "late", "late_days_median",
+        "system", "part", "expected", "landed", "absent", "on_time", "late", "late_days_median",
         "late_days_worst", "early", "corrected", "duplicate", "overlapping", "held_for", "rules_unmet",
-        "schema_changes", "open_decisions",
+        "schema_changes", "open_decisions", "supplier",
     )  # fmt: skip
     if not as_json:
         rows = [{**row, "held_for": [f"{n} {kind}" for kind, n in row["held_for"].items()] or None} for row in rows]

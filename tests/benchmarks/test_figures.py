@@ -159,3 +159,15 @@ def test_the_kept_profile_of_34_columns_is_well_under_a_megabyte(tmp_path: Path)
     kept = write_profile(folder, found)
     assert kept.stat().st_size + (folder / f"{found.grid.digest}.grid.json").stat().st_size < 500_000
     assert parsed_profile(folder, found.digest).digest == found.digest
+
+
+def test_a_contract_is_asked_of_one_file_that_is_gone_afterwards(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    parts = tuple(str(law.write(tmp_path / f"{n}.parquet", 1_000, seed=2, part=n)) for n in range(3))
+    with running.one_file(parts, tmp_path, print) as whole:
+        assert pq.read_metadata(whole).num_rows == 3_000
+    assert not Path(whole).exists() and all(Path(part).exists() for part in parts)
+    with running.one_file(parts[:1], tmp_path, print) as only:
+        assert only == parts[0]
+    assert Path(only).exists()

@@ -174,6 +174,29 @@ def test_one_file_for_several_batches_leads_to_each_of_them() -> None:
     assert [graph.nodes[n].about for n in graph.below([source])] == ["loans/2024-03-01", "loans/2024-04-01"]
 
 
+def test_one_file_for_several_batches_is_about_none_of_them() -> None:
+    tell = told()
+    tell.landed("2024-04-01", "production", "B3", "march")
+    graph = lineage_of(tell.events)
+    (march,) = [node for node in graph.nodes.values() if node.digest == digest("march")]
+    assert march.about == "loans"
+
+
+def test_lookups_lead_to_the_check_and_an_erasure_to_the_file_that_took_its_place() -> None:
+    tell = told()
+    observed = {"rows": 2, "source": {"file": "countries.csv"}, "source_sha256": digest("countries")}
+    tell("lookup.landed", "loans/countries", digest=digest("L1"), observed=observed)
+    tell("personal.erased", "loans/2024-03-01/production", old=digest("B1"), new=digest("E1"), rows=1)
+    tell("personal.erased", "loans/2024-03-01/production", old=digest("E1"), new=digest("E2"), rows=1)
+    inputs = {"digest": digest("B1"), "reference": None, "lookups": {"countries": digest("L1")}}
+    tell("batch.checked", "loans/2024-03-01/production", inputs=inputs, met=2, unmet=[], not_evaluated=[])
+    graph = lineage_of(tell.events)
+    below = {graph.nodes[name].kind for name in graph.below(graph.named(digest("countries")))}
+    assert below == {"rows", "check"}
+    came = {graph.nodes[name].digest for name in graph.above(graph.named(digest("E2")))}
+    assert {digest("E1"), digest("B1"), digest("march")} <= came
+
+
 def test_a_window_comes_from_the_profiles_of_its_batches() -> None:
     tell = told()
     tell.judged("2024-03-01/2024-05-01", "W", "PW", None, **{"profile_2024-03-01": "P2"})
