@@ -16,8 +16,9 @@ import duckdb
 from assets.erased import lake_file
 from assets.home import Site
 from assets.lake import Altered
-from assets.landing_sql import engine, quoted_name, quoted_path
+from assets.landing_sql import engine, quoted_path
 from assets.sources import scratch
+from checks.sql_text import quoted_name
 from governance.batches import Standing, standing
 from governance.declared import periods
 from governance.declared.declarations import Declaration

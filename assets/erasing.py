@@ -18,9 +18,10 @@ from assets.erased import ERASED, erasures, standing
 from assets.home import Site
 from assets.keyring import canonical, key_named, suppress
 from assets.lake import keep_file, verified
-from assets.landing_sql import engine, quoted_name, quoted_path, write_parquet
+from assets.landing_sql import engine, quoted_path, write_parquet
 from assets.sources import scratch
 from assets.treating import key_id
+from checks.sql_text import quoted_name
 from governance.declared.declarations import Declaration
 from governance.declared.personal import NAMING
 from governance.faults import UsageFault

@@ -26,10 +26,11 @@ from assets.erased import lake_file
 from assets.home import Site
 from assets.kept_keys import kept_key
 from assets.lake import Altered, sha256_of
-from assets.landing_sql import engine, quoted_name, quoted_path, quoted_text
+from assets.landing_sql import engine, quoted_path
 from assets.sources import scratch
 from assets.stored import note
 from checks.overlap import TELLING
+from checks.sql_text import quoted_name, quoted_text
 from governance.batches import LANDED
 from governance.declared import periods
 from governance.declared.declarations import Declaration

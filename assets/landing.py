@@ -18,7 +18,7 @@ from assets.arriving import arrival_of
 from assets.erased import as_before, lake_file
 from assets.home import Site
 from assets.lake import keep_file, verified
-from assets.landing_sql import engine, quoted_name, quoted_path, unreadable, write_parquet
+from assets.landing_sql import engine, quoted_path, unreadable, write_parquet
 from assets.preparing import names_at_source, prepare, renamed
 from assets.reading import Reader, wanted_columns
 from assets.refusals import Held, NotArrived, from_source
@@ -26,6 +26,7 @@ from assets.schema_watch import note_schema
 from assets.sources import address_of, open_source, scratch
 from assets.stored import found_whole
 from assets.treating import treated
+from checks.sql_text import quoted_name
 from governance.absence import OF_ROWS
 from governance.batches import Standing, standing, standings
 from governance.declared.acquisition import refused, required_facts

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from assets.refusals import Held
+from checks.sql_text import quoted_text
 from governance.faults import UsageFault
 
 
@@ -24,16 +25,6 @@ def engine(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET autoinstall_known_extensions = false")
         yield connection
-
-
-def quoted_name(identifier: str) -> str:
-    """An identifier as SQL: whatever stands in it is part of the name."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def quoted_text(literal: str) -> str:
-    """A text as SQL."""
-    return "'" + literal.replace("'", "''") + "'"
 
 
 def quoted_path(path: Path) -> str:

@@ -24,6 +24,7 @@ from assets.column_sources import landed_from_body
 from assets.refusals import Held, NotArrived
 from checks.rules import DUCKDB_TYPES
 from governance.declared.declarations import Declaration
+from governance.recognised.reading import redacted
 
 if TYPE_CHECKING:
     from assets.checking import Checked
@@ -101,8 +102,7 @@ def _run(job: str) -> Iterator[Told]:
         _send(_Event("ABORT", name, job, told, "there is nothing yet"))
         raise
     except Held as reason:
-        # The reason names counts and columns, and no value.
-        _send(_Event("FAIL", name, job, told, str(reason)))
+        _send(_Event("FAIL", name, job, told, redacted(str(reason))))
         raise
     except BaseException as error:
         _send(_Event("FAIL", name, job, told, type(error).__name__))

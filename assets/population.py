@@ -9,8 +9,9 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from assets.landing_sql import engine, quoted_name, quoted_path, quoted_text
+from assets.landing_sql import engine, quoted_path
 from assets.sources import scratch
+from checks.sql_text import quoted_name, quoted_text
 from governance.declared.assessment import ImpactAssessment
 from governance.declared.population import Intended
 from governance.records import Measurement

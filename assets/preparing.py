@@ -12,11 +12,12 @@ from typing import Any
 
 import duckdb
 
-from assets.landing_sql import kind_of, quoted_name, quoted_text
+from assets.landing_sql import kind_of
 from assets.refusals import Held
 from assets.sources import Opened
 from checks.expressions import columns_in
 from checks.rules import DUCKDB_TYPES
+from checks.sql_text import quoted_name, quoted_text
 from governance.declared.declarations import Declaration
 from governance.declared.preparation import Step, source_names, steps_of
 

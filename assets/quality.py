@@ -18,9 +18,10 @@ import duckdb
 from assets.erased import lake_file
 from assets.home import Site
 from assets.landing import Landing, batch_part, landed
-from assets.landing_sql import engine, quoted_name, quoted_path
+from assets.landing_sql import engine, quoted_path
 from assets.profiles import read_profile
 from assets.sources import scratch
+from checks.sql_text import quoted_name
 from governance.declared.acquisition import lacking, required_facts
 from governance.declared.declarations import Declaration
 from governance.declared.periods import end_of

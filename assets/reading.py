@@ -11,10 +11,11 @@ from typing import Any
 
 import duckdb
 
-from assets.landing_sql import kind_of, quoted_name, quoted_text, unreadable
+from assets.landing_sql import kind_of, unreadable
 from assets.refusals import Held
 from assets.sources import Opened
 from checks.rules import DUCKDB_TYPES
+from checks.sql_text import quoted_name, quoted_text
 from governance.declared.declarations import Declaration
 from governance.declared.periods import end_of
 from governance.declared.preparation import derived

@@ -15,8 +15,9 @@ import numpy as np
 from assets.engines import connected
 from assets.erased import lake_file
 from assets.home import Site
-from assets.landing_sql import quoted_name, quoted_path
+from assets.landing_sql import quoted_path
 from assets.reference import entity_key
+from checks.sql_text import quoted_name
 from governance.declared.declarations import Declaration
 from governance.declared.system import Engine
 from governance.records import Measurement

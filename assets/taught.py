@@ -10,8 +10,9 @@ from pathlib import Path
 from assets.home import Site
 from assets.lake import verified
 from assets.landing import batch_part, usable
-from assets.landing_sql import engine, quoted_name, quoted_path
+from assets.landing_sql import engine, quoted_path
 from assets.sources import scratch
+from checks.sql_text import quoted_name
 from governance.declared import periods
 from governance.declared.declarations import Declaration
 

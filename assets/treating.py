@@ -16,8 +16,9 @@ from duckdb.func import ARROW
 
 from assets.home import Site
 from assets.keyring import Key, key_named, newest_key, suppressed, suppression, suppression_key
-from assets.landing_sql import quoted_name, unreadable
+from assets.landing_sql import unreadable
 from assets.refusals import Held
+from checks.sql_text import quoted_name
 from checks.undeclared import SAMPLE_OF_OTHERS, Finding, may_hold, undeclared
 from governance.declared.declarations import Declaration
 from governance.declared.periods import part_of

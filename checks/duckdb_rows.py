@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from checks.rules import DUCKDB_TYPES
 from checks.shown import Shown, Table
+from checks.sql_text import quoted_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,17 +64,19 @@ class DuckDB:
 
 def _statements(table: Table, lookups: Sequence[Table], types: Mapping[str, str], spill: Path) -> Iterator[str]:
     """Two views of each file, and then no access to anything else: a contract's query is not ours."""
-    yield f"SET temp_directory = {_text(str(spill))}"
-    yield f"SET memory_limit = {_text(os.environ.get('AIMS_MEMORY') or MEMORY)}"
+    yield f"SET temp_directory = {quoted_text(str(spill))}"
+    yield f"SET memory_limit = {quoted_text(os.environ.get('AIMS_MEMORY') or MEMORY)}"
     yield "SET TimeZone = 'UTC'"
     for one in (table, *lookups):
-        source = f"read_parquet({_text(str(one.path))})"  # a [ or * in the path is no pattern where the file exists
+        source = (
+            f"read_parquet({quoted_text(str(one.path))})"  # a [ or * in the path is no pattern where the file exists
+        )
         # by position: DuckDB's names do not tell "a" from "A"
         plain = f"{source} AS source({', '.join(f'c{place}' for place in range(len(one.schema)))})"
         columns = ", ".join(f"{_read(name, shown, types)} AS {shown.alias}" for name, shown in one.shown.items())
         yield f"CREATE VIEW {one.alias} AS SELECT {columns} FROM {plain}"
         yield f"CREATE VIEW {quoted(one.name)} AS SELECT * FROM {source}"
-    yield f"SET allowed_paths = [{', '.join(_text(str(one.path)) for one in (table, *lookups))}]"
+    yield f"SET allowed_paths = [{', '.join(quoted_text(str(one.path)) for one in (table, *lookups))}]"
     yield "SET enable_external_access = false"
     yield "SET lock_configuration = true"
 
@@ -83,7 +86,7 @@ def _read(name: str, shown: Shown, types: Mapping[str, str]) -> str:
     the declared type."""
     import pyarrow.types as is_
 
-    value = shown.column + "".join(f"[{_text(step)}]" for step in shown.path[1:])
+    value = shown.column + "".join(f"[{quoted_text(step)}]" for step in shown.path[1:])
     kind: pa.DataType = shown.field.type
     if is_.is_floating(kind):
         return f"CASE WHEN NOT isnan({value}) THEN {value} END"
@@ -96,7 +99,3 @@ def _read(name: str, shown: Shown, types: Mapping[str, str]) -> str:
 
 def quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
-
-
-def _text(literal: str) -> str:
-    return "'" + literal.replace("'", "''") + "'"

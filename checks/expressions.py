@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from checks.rules import DUCKDB_TYPES
+from checks.sql_text import quoted_name
 
 _SIGNS = ("+", "-", "*", "/", "//", "%", "^", "**", "||", "&", "|", "<<", ">>", "~~", "!~~", "~~*", "!~~*")
 _OTHERS = """
@@ -48,7 +49,7 @@ def typed(expression: str, columns: Mapping[str, str]) -> str:
         pieces = _pieces(expression, connection)
         for problem in _problems(pieces, columns):
             raise ExpressionFault(problem)
-        declared = ", ".join(f"{_quoted(name)} {DUCKDB_TYPES[kind]}" for name, kind in columns.items())
+        declared = ", ".join(f"{quoted_name(name)} {DUCKDB_TYPES[kind]}" for name, kind in columns.items())
         connection.execute(f"CREATE TABLE {_TABLE} ({declared or 'nothing INTEGER'})")
         try:
             found = connection.execute(f"DESCRIBE SELECT ({expression}\n) AS value FROM {_TABLE}").fetchone()
@@ -147,7 +148,3 @@ def _problems(pieces: list[dict[str, Any]], columns: Mapping[str, str]) -> Itera
                 yield f"calls {name}(), which is not on the list of functions that only look at their row."
         elif piece["class"] not in _PIECES:
             yield f"holds a {str(piece['class']).lower().replace('_', ' ')}; only its own row may be looked at."
-
-
-def _quoted(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checks.sql_text import quoted_name
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -39,7 +41,7 @@ def overlap(
     """
     rows = _count(connection, "SELECT count(*) FROM read_parquet(?)", [str(batch)])
     if key is not None:
-        name, files = _quoted(key), [str(path) for path in reference.values()]
+        name, files = quoted_name(key), [str(path) for path in reference.values()]
         query = f"SELECT count(*) FROM read_parquet(?) WHERE {name} IN (SELECT {name} FROM read_parquet(?))"
         known = _count(connection, query, [str(batch), files])
         return Overlap(known, f"{known} of {rows} rows have a key that is in the reference")
@@ -54,7 +56,7 @@ def _is_copy(connection: duckdb.DuckDBPyConnection, one: Path, other: Path, time
     mine, theirs = (_columns(connection, path, time) for path in (one, other))
     if not mine or mine != theirs or _count(connection, "SELECT count(*) FROM read_parquet(?)", [str(other)]) != rows:
         return False
-    chosen = f"SELECT {', '.join(map(_quoted, mine))} FROM read_parquet(?)"
+    chosen = f"SELECT {', '.join(map(quoted_name, mine))} FROM read_parquet(?)"
     distinct = f"SELECT count(*) FROM (SELECT DISTINCT * FROM ({chosen}) LIMIT {TELLING})"
     if _count(connection, distinct, [str(one)]) < TELLING:
         return False
@@ -70,7 +72,3 @@ def _count(connection: duckdb.DuckDBPyConnection, query: str, parameters: list[s
     found = connection.execute(query, parameters).fetchone()
     assert found is not None
     return int(found[0])
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

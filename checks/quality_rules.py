@@ -35,6 +35,7 @@ from checks.rules import (
     valid_values,
     value_rule,
 )
+from checks.sql_text import quoted_name
 
 BLOCKING = {None: True, "error": True, "warning": False, "info": False}
 """ODCS quality severity, and whether an unmet rule holds the batch. Left out, it is an error."""
@@ -187,7 +188,7 @@ def _query_rule(where: str, item: DataQuality, path: tuple[str, ...], table: Sch
         raise ContractFault(f"{where}: quality of type sql must have a query.")
     fill = {key: queried_as(table) for key in ("table", "object", "schema", "model")}
     if path:
-        fill |= {key: ".".join(map(_quoted, path)) for key in ("column", "property", "field")}
+        fill |= {key: ".".join(map(quoted_name, path)) for key in ("column", "property", "field")}
     query = _PLACEHOLDER.sub(lambda match: fill.get(match[1], match[0]), item.query)
     columns = (".".join(path),) if path else ()
     answer = Expectation("expect_query_to_answer_one_value", (("query", query),))
@@ -196,13 +197,9 @@ def _query_rule(where: str, item: DataQuality, path: tuple[str, ...], table: Sch
 
 def queried_as(table: SchemaObject) -> str:
     """The name, quoted, by which a contract's queries know the rows that are checked."""
-    return _quoted(queried_name(table))
+    return quoted_name(queried_name(table))
 
 
 def queried_name(table: SchemaObject) -> str:
     """That name."""
     return table.physicalName or table.name or "table"
-
-
-def _quoted(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from checks.sql_text import quoted_name
 from governance.recognised.forms import Form, Grade
 from governance.recognised.reading import FORMS, Recogniser, found_in, without_nobodys
 from governance.recognised.sieves import LIKELY, NUMBERS, SURE, WORDS
@@ -82,7 +83,7 @@ def _counted(connection: duckdb.DuckDBPyConnection, query: str, columns: Sequenc
         return {}
     asked = ", ".join(
         f"count({name}), count(*) FILTER ({_is_sure(name)}), count(*) FILTER ({_is_likely(name)})"
-        for name in map(_quoted, columns)
+        for name in map(quoted_name, columns)
     )
     row = connection.execute(f"SELECT {asked} FROM ({query})").fetchone()
     assert row is not None
@@ -95,7 +96,7 @@ def _sure(connection: duckdb.DuckDBPyConnection, query: str, column: str, counts
         return None
     rows: dict[str, int] = {}
     distinct = 0
-    values = _values(connection, query, column, _is_sure(_quoted(column)))
+    values = _values(connection, query, column, _is_sure(quoted_name(column)))
     for value, times in values:
         sure = {span.form for span in found_in(value) if span.grade is Grade.SURE}
         distinct += bool(sure)
@@ -114,7 +115,7 @@ def _likely(connection: duckdb.DuckDBPyConnection, query: str, column: str, coun
     named = [form for form in FORMS if form.is_named_by(column.replace("_", " "))]
     if counts.likely < (1 if named else max(FEWEST, SHARE * counts.present)):
         return None
-    values = _values(connection, query, column, _is_likely(_quoted(column)), sample=SAMPLE)
+    values = _values(connection, query, column, _is_likely(quoted_name(column)), sample=SAMPLE)
     looked = [(without_nobodys(value), times) for value, times in values]
     held = sum(times for _, times in looked)
     for form in FORMS:
@@ -182,7 +183,7 @@ def _values(
     connection: duckdb.DuckDBPyConnection, query: str, column: str, condition: str, *, sample: int | None = None
 ) -> Iterator[tuple[str, int]]:
     """Distinct values with the rows that hold them, as a stream; or some of them, the same ones each time."""
-    name = _quoted(column)
+    name = quoted_name(column)
     some = f" ORDER BY hash({name}) LIMIT {sample}" if sample else ""
     asked = f"SELECT {name}, count(*) FROM ({query}) WHERE {name} IS NOT NULL AND {condition} GROUP BY {name}{some}"
     connection.execute(asked)
@@ -208,7 +209,3 @@ def _is_likely(name: str) -> str:
 
 def _matches(name: str, pattern: str) -> str:
     return "regexp_matches({}, '{}')".format(name, pattern.replace("'", "''"))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

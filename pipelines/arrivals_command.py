@@ -11,6 +11,7 @@ from assets.home import home
 from governance.declared import periods
 from governance.declared.declarations import load_all, systems_folder
 from governance.faults import UsageFault
+from pipelines.declared import the_system
 
 if TYPE_CHECKING:
     from governance.declared.declarations import Declaration
@@ -114,12 +115,8 @@ def _register() -> Register | None:
 
 
 def _wanted(system: str | None) -> dict[str, Declaration]:
-    systems = dict(load_all(systems_folder()).sound)
-    if system is None:
-        return systems
-    if system not in systems:
-        raise UsageFault(f"There is no system {system!r}. See `aims systems`.")
-    return {system: systems[system]}
+    found = load_all(systems_folder())
+    return dict(found.sound) if system is None else {system: the_system(found, system)}
 
 
 def _schema(register: Register | None, systems: dict[str, Declaration]) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ from pipelines import (
     personal_command,
     quality_command,
 )
+from pipelines.declared import the_system
 from pipelines.ledger_command import ledger
 from pipelines.standing import standing_of
 
@@ -203,7 +204,7 @@ def fetch() -> None:
 def run(system: str, batches: tuple[str, ...]) -> None:
     """Runs SYSTEM for the named BATCHES (start dates or labels), or for all of them."""
     found = _sound()
-    declaration = _the_system(found, system)
+    declaration = the_system(found, system)
     wanted = tuple(periods.find_batch(declaration.system, batch) for batch in batches)
     held, breaches = _run_systems({system: declaration}, found.sound, wanted)
     if held or breaches:
@@ -303,7 +304,7 @@ def explain(system: str, batch: str, criterion: str | None, as_json: bool) -> No
     """
     from pipelines.explaining import explain_batch
 
-    declaration = _the_system(load_all(systems_folder()), system)
+    declaration = the_system(load_all(systems_folder()), system)
     wanted = batch if "/" in batch else periods.find_batch(declaration.system, batch)
     explain_batch(home(), declaration.id, wanted, criterion, as_json=as_json)
 
@@ -361,7 +362,7 @@ def prove(system: str, runs: int, as_json: bool) -> None:
     """
     from pipelines.proving import prove_system
 
-    prove_system(_the_system(load_all(systems_folder()), system), runs, as_json)
+    prove_system(the_system(load_all(systems_folder()), system), runs, as_json)
 
 
 @main.command()
@@ -381,7 +382,7 @@ def backtest(system: str, criterion: str, limit: float, warn: float | None, as_j
     from assets.rejudging import breaches
     from pipelines.listing import show
 
-    declaration = _the_system(load_all(systems_folder()), system)
+    declaration = the_system(load_all(systems_folder()), system)
     if not home().exists:
         raise UsageFault(f"Nothing has run yet in {home().root}. Start with `aims run {system}`.")
     try:
@@ -615,15 +616,7 @@ def _show(rows: list[dict[str, Any]], keys: Any, columns: Any, as_json: bool, em
 
 
 def _known(system: str | None) -> Declaration | None:
-    return _the_system(load_all(systems_folder()), system) if system else None
-
-
-def _the_system(found: Declarations, system: str) -> Declaration:
-    if system in found.faults:
-        raise UsageFault(f"{system} has {len(found.faults[system])} faults in its declaration. See `aims check`.")
-    if system not in found.sound:
-        raise UsageFault(f"There is no system {system!r}; declared are {', '.join(found.sound) or 'none'}.")
-    return found.sound[system]
+    return the_system(load_all(systems_folder()), system) if system else None
 
 
 def _sound() -> Declarations:

@@ -15,6 +15,7 @@ from assets.home import home
 from governance.declared import periods
 from governance.declared.declarations import Declaration, load_all, systems_folder
 from governance.faults import UsageFault
+from pipelines.declared import the_system
 
 if TYPE_CHECKING:
     from governance.record.ledger import Event
@@ -32,7 +33,7 @@ def contract(system: str, batch: str | None, as_json: bool) -> None:
     """What SYSTEM's contract says of a batch: each rule met, unmet or not evaluated; and what it does not ask."""
     from pipelines.listing import show
 
-    declaration = _the_system(system)
+    declaration = the_system(load_all(systems_folder()), system)
     wanted = periods.find_batch(declaration.system, batch) if batch else None
     events = _newest(declaration, wanted)
     if not events:
@@ -48,15 +49,6 @@ def contract(system: str, batch: str | None, as_json: bool) -> None:
 
 OUTCOMES = ("unmet", "not_evaluated", "met", "not_declared")
 """As they are shown: what needs somebody first."""
-
-
-def _the_system(system: str) -> Declaration:
-    found = load_all(systems_folder())
-    if system in found.sound:
-        return found.sound[system]
-    if system in found.faults:
-        raise UsageFault(f"{system} has a fault: {found.faults[system][0]}. `aims check` tells them all.")
-    raise UsageFault(f"There is no system {system!r}: declared are {', '.join(sorted(found.sound)) or 'none'}.")
 
 
 def _newest(declaration: Declaration, batch: str | None) -> list[Event]:

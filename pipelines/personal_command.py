@@ -33,11 +33,10 @@ def erase(system: str, column: str | None, as_json: bool) -> None:
     from assets.erasing import naming_column
     from assets.home import site
     from governance.declared.declarations import load_all, systems_folder
+    from pipelines.declared import the_system
     from pipelines.listing import show
 
-    found = load_all(systems_folder()).sound.get(system)
-    if found is None:
-        raise UsageFault(f"There is no sound system {system!r}. See `aims check`.")
+    found = the_system(load_all(systems_folder()), system)
     if not home().exists:
         raise UsageFault(f"Nothing has run yet in {home().root}: nobody's rows are there.")
     done = erase_rows(found, _persons(), naming_column(found, column), site(run="aims"))

@@ -8,6 +8,7 @@ from assets.home import home, site
 from governance.declared import periods
 from governance.declared.declarations import load_all, systems_folder
 from governance.faults import UsageFault
+from pipelines.declared import the_system
 
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
 
@@ -27,12 +28,10 @@ def quality(system: str, batch: str | None, as_json: bool) -> None:
     from governance.standard.data_quality import data_quality
     from pipelines.listing import show
 
-    found = load_all(systems_folder())
-    if system not in found.sound:
-        raise UsageFault(f"There is no sound system {system!r}; sound are {', '.join(found.sound) or 'none'}.")
+    declaration = the_system(load_all(systems_folder()), system)
     if not home().exists:
         raise UsageFault(f"Nothing has run yet in {home().root}. Start with `aims run {system}`.")
-    declaration, here = found.sound[system], site(run="aims")
+    here = site(run="aims")
     wanted = batch if batch == "training" else periods.find_batch(declaration.system, batch) if batch else None
     if wanted is None:
         subjects = [event.subject.split("/") for event in here.register.events("batch.landed", f"{system}/")]

@@ -151,7 +151,7 @@ def test_what_was_not_landed_is_one_line(made: Made) -> None:
     made.send(BATCHES[0])
     land(load(made.folder), BATCHES[0], "production", site(at=LANDED, run="test"))
     assert "nothing landed for training" in made.aims("quality", "loans", "--batch", "training", check=2).output
-    assert "no sound system" in made.aims("quality", "nobody", check=2).output
+    assert "There is no system 'nobody'" in made.aims("quality", "nobody", check=2).output
 
 
 def test_codes_have_a_source_and_a_date_and_are_not_claimed() -> None:
