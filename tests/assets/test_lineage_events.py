@@ -6,7 +6,6 @@ import http.server
 import json
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -150,16 +149,15 @@ def test_a_backend_that_does_not_answer_delays_nothing(
 
     class Slow:
         def emit(self, event: Any) -> None:
-            waits.wait(30)
+            waits.wait(600)
 
     monkeypatch.setattr(lineage_events, "_client", Slow)
     monkeypatch.setenv("AIMS_OPENLINEAGE", "1")
     made.send(BATCH)
-    start = time.monotonic()
     with pytest.raises(NotArrived):
         land_and_check(load_made(), BATCHES[3], "production", here())
     lineage_events.sender().drain(0.1)
-    assert time.monotonic() - start < 5
+    assert lineage_events.sender().open > 0, "landing ended while nothing had been answered"
     waits.set()
     lineage_events.sender().drain(20)
     assert lineage_events.sender().open == 0
