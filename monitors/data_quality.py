@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from governance.records import Measurement
-from monitors.distances import total_variation
+from monitors.drift import variation_distance
+from monitors.noise import REPLICATES, deal
 from monitors.uncertainty import exact
 
 ALPHA = 0.025
@@ -59,6 +60,7 @@ class Counted:
     groups : rows by group for each declared attribute, missing ones left out
     joint : rows by group of all attributes together
     reference : rows by group in the reference, by attribute
+    seed : hexadecimal, the digest of the rows: the same rows have the same noise floor
     unseen : rows in `(other)` and rows with a value, by category
     given, asked : facts of provenance that were given and that are asked for
     personal, columns : personal columns of the source, and all of its columns
@@ -80,6 +82,7 @@ class Counted:
     groups: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     joint: Sequence[int] = ()
     reference: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    seed: str = "0"
     spreads: Mapping[str, Spread] = field(default_factory=dict)
     unseen: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     given: int = 0
@@ -197,16 +200,22 @@ def _diversity(counted: Counted) -> Iterator[Measurement]:
 
 def _representativeness(counted: Counted) -> Iterator[Measurement]:
     for name, sizes in counted.groups.items():
-        before = counted.reference.get(name)
-        method = "total variation of the shares of groups; noise is not taken off"
-        total = sum(sizes.values())
-        if not before or not total or not sum(before.values()):
-            reason = "there is no reference with this attribute" if total else "no row has a group"
-            yield Measurement("distance_from_reference", None, total, SHARE, method, name, reason=reason)
-            continue
-        every = sorted({*sizes, *before})
-        one, two = (np.asarray([side.get(group, 0) for group in every], float) for side in (before, sizes))
-        yield Measurement("distance_from_reference", float(total_variation(one, two)), total, SHARE, method, name)
+        yield _from_reference(name, sizes, counted.reference.get(name, {}), counted.seed)
+
+
+def _from_reference(name: str, sizes: Mapping[str, int], before: Mapping[str, int], seed: str) -> Measurement:
+    metric, total = "distance_from_reference", sum(sizes.values())
+    if not total or not sum(before.values()):
+        reason = "there is no reference with this attribute" if total else "no row has a group"
+        return Measurement(metric, None, total, SHARE, "total variation of the shares of groups", name, reason=reason)
+    every = sorted({*sizes, *before})
+    then, now = (np.asarray([side.get(group, 0) for group in every]) for side in (before, sizes))
+    apart = variation_distance(deal(then, now, np.random.default_rng(int(seed, 16))), ALPHA)
+    method = f"total variation of the shares of {len(every)} groups; noise floor from {REPLICATES} replicates"
+    return Measurement(
+        metric, apart.value, total, SHARE, method, name,
+        low=apart.low, high=apart.high, alpha=ALPHA, noise_floor=apart.noise_floor,
+    )  # fmt: skip
 
 
 def _identifiability(counted: Counted) -> Iterator[Measurement]:

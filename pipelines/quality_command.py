@@ -43,7 +43,7 @@ def quality(system: str, batch: str | None, as_json: bool) -> None:
         told = quality_of(declaration, wanted, here)
     except Altered as reason:
         raise UsageFault(str(reason)) from None
-    columns = ("family", "measure", "code", "about", "state", "value", "low", "high", "n", "reason")
+    columns = ("family", "measure", "code", "about", "state", "value", "low", "high", "noise_floor", "n", "reason")
     show([{"batch": wanted, **item.as_row()} for item in told], columns, as_json=as_json, empty="")
     if not as_json:
         without = ", ".join(families_without(told)) or "none"

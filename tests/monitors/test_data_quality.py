@@ -72,6 +72,28 @@ def test_every_measure_is_its_definition() -> None:
     }
 
 
+def test_a_distance_stands_beside_what_chance_alone_shows() -> None:
+    """For two groups the distance is the gap of two shares: under no change its 97.5 % quantile is known."""
+    found = taken(COUNTED)["distance_from_reference", "sex"]
+    pooled = 530 / 1090
+    error = math.sqrt(pooled * (1 - pooled) * (1 / 1000 + 1 / 90))
+    assert found.noise_floor == pytest.approx(stats.norm.ppf(1 - ALPHA / 2) * error, rel=0.1)
+    assert found.low is not None and found.high is not None and found.value is not None
+    assert 0 < found.low < found.value < found.high < 1
+
+
+def test_the_same_mix_in_few_rows_is_no_change() -> None:
+    """Nine of twenty beside half of a thousand: the distance is not zero, and nothing says that it is real."""
+    found = taken(replace(COUNTED, groups={"sex": {"f": 9, "m": 11}}))["distance_from_reference", "sex"]
+    assert found.value == pytest.approx(0.05)
+    assert found.low == 0 and found.noise_floor is not None and found.noise_floor > 0.15
+
+
+def test_the_same_rows_have_the_same_noise_floor() -> None:
+    floors = [taken(replace(COUNTED, seed=seed))["distance_from_reference", "sex"].noise_floor for seed in ("ab", "ab")]
+    assert floors[0] == floors[1]
+
+
 @given(n=st.integers(1, 500), data=st.data())
 def test_bounds_are_those_of_clopper_and_pearson(n: int, data: Any) -> None:
     hits = data.draw(st.integers(0, n))
