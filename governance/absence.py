@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from governance.batches import Standing, standings
+from governance.batches import ABSENT, Standing, standings
 from governance.declared import periods
 from governance.declared.declarations import Declaration
 from governance.register import Register
@@ -44,9 +44,7 @@ def record_absences(declaration: Declaration, register: Register, at: dt.datetim
     for item in states(declaration, register, at.date()):
         if item.state == "absent":
             body = {"batch": item.batch, "reason": item.reason}
-            new += (
-                register.record("batch.absent", f"{item.system}/{item.batch}", body, at=at, unless="batch") is not None
-            )
+            new += register.record(ABSENT, f"{item.system}/{item.batch}", body, at=at, unless="batch") is not None
     return new
 
 

@@ -5,10 +5,11 @@ Read from the record. The same bytes sent again leave nothing there, so that loo
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from governance.batches import HELD, LANDED, Standing, kinds_of, standings
+from governance.batches import ABSENT, HELD, LANDED, Standing, kinds_of, standings
 from governance.held_back import twin_of
 from governance.record.ledger import Event
 from governance.register import Register
@@ -21,7 +22,9 @@ def arrival_rows(
 
     What could not be landed is an arrival, too: it came, and was held back.
     """
-    events = [e for e in register.events((LANDED, HELD), f"{system}/") if not _is_overlap(e)]
+    every = [e for e in register.events((LANDED, HELD, ABSENT), f"{system}/") if e.subject.split("/")[0] == system]
+    since = min((e.at[:10] for e in every), default="")
+    events = [e for e in every if e.kind != ABSENT and not _is_overlap(e)]
     landed = [event for event in events if event.kind == LANDED]
     stands = standings(register, system)
     came: dict[tuple[str, str], list[Event]] = {}
@@ -31,15 +34,15 @@ def arrival_rows(
             came.setdefault((name, part), []).append(event)
     for about, some in sorted(came.items()):
         for event in some if earlier else some[-1:]:
-            yield _row(event, stands[about], landed)
+            yield _row(event, stands[about], landed, since)
 
 
 def in_words(arrival: dict[str, Any]) -> str:
-    """`on time`, `3 days late, corrects 300 rows: 1 added, 2 removed, 0 changed`."""
+    """`on time`, `3 days after it was due, corrects 300 rows: 1 added, 2 removed, 0 changed`."""
     if not arrival.get("timing"):
         return "not due on any day"
     days = f"{arrival['days']} days "
-    said = {"early": f"{days}before its end", "late": f"{days}late", "on_time": "on time"}[arrival["timing"]]
+    said = {"early": f"{days}before its end", "late": f"{days}after it was due", "on_time": "on time"}[arrival["timing"]]
     if not arrival.get("supersedes"):
         return said
     counts = [f"{arrival[n]} {n}" for n in ("added", "removed", "changed") if arrival.get(n) is not None]
@@ -58,7 +61,15 @@ def _is_arrival(event: Event, before: list[Event]) -> bool:
     return newest is None or newest.body["digest"] != event.body["digest"]
 
 
-def _row(event: Event, stands: Standing, landed: Iterable[Event]) -> dict[str, Any]:
+def _timing(arrival: dict[str, Any], since: str) -> str | None:
+    """As it was recorded; what was due before anybody here waited for this system's data was late for nobody."""
+    if arrival.get("timing") != "late":
+        return arrival.get("timing")
+    due = dt.date.fromisoformat(arrival["first_seen"]) - dt.timedelta(days=arrival["days"])
+    return "backfilled" if due.isoformat() < since else "late"
+
+
+def _row(event: Event, stands: Standing, landed: Iterable[Event], since: str) -> dict[str, Any]:
     system, batch, part = event.subject.split("/")
     body = event.body
     arrival = body.get("arrival") or {}
@@ -69,7 +80,7 @@ def _row(event: Event, stands: Standing, landed: Iterable[Event]) -> dict[str, A
         "batch": batch,
         "part": part,
         "arrived_at": event.at,
-        "timing": arrival.get("timing"),
+        "timing": _timing(arrival, since),
         "days": arrival.get("days"),
         "kind": _kind(event, held, landed),
         "state": state,

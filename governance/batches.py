@@ -14,7 +14,7 @@ from typing import Protocol
 
 from governance.record.ledger import Event
 
-LANDED, HELD, CLEARED = "batch.landed", "batch.held", "batch.cleared"
+LANDED, HELD, CLEARED, ABSENT = "batch.landed", "batch.held", "batch.cleared", "batch.absent"
 # Acts of people. A family of their own: a record that is replayed keeps the events of such families in memory.
 RELEASED, DISCARDED = "quarantine.released", "quarantine.discarded"
 KINDS = (LANDED, HELD, CLEARED, RELEASED, DISCARDED)

@@ -50,6 +50,7 @@ def _row(
         "landed": len(first),
         "absent": sum(batch not in first for batch in expected),
         "on_time": sum(row["timing"] == "on_time" for row in first.values()),
+        "backfilled": sum(row["timing"] == "backfilled" for row in first.values()),
         "late": len(late),
         "late_days_median": statistics.median(late) if late else None,
         "late_days_worst": max(late, default=None),

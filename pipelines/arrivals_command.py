@@ -89,7 +89,7 @@ def suppliers(as_json: bool) -> None:
     systems, today = load_all(systems_folder()).sound, dt.datetime.now(dt.UTC).date()
     rows = list(supplier_rows(systems, _register(), today))
     columns = (
-        "system", "part", "expected", "landed", "absent", "on_time", "late", "late_days_median",
+        "system", "part", "expected", "landed", "absent", "on_time", "backfilled", "late", "late_days_median",
         "late_days_worst", "early", "corrected", "duplicate", "overlapping", "held_for", "rules_unmet",
         "schema_changes", "open_decisions", "supplier",
     )  # fmt: skip

@@ -47,7 +47,7 @@ def _cell(value: Any) -> str:
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1e6 and value != int(value) else f"{value:,.0f}"
+        return f"{value:.4g}" if abs(value) < 1e6 and value != int(value) else f"{value:.0f}"
     if isinstance(value, (list, tuple)):
         return escape(", ".join(map(str, value)))
     return escape(str(value))

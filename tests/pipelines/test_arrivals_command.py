@@ -49,10 +49,26 @@ def with_grace(made: Made) -> None:
 )
 def test_a_batch_is_early_on_time_or_late(made: Made, load_made: Any, day: str, timing: str, days: int) -> None:
     with_grace(made)
+    made.send(BATCHES[0])
     made.send(BATCH)
+    land(load_made(), BATCHES[0], "production", on("2024-02-01"))
     land(load_made(), BATCH, "production", on(day))
     (row,) = listed(made, "arrivals", "--system", "loans", "--batch", "2024-03")
     assert (row["timing"], row["days"], row["kind"]) == (timing, days, "first")
+
+
+@pytest.mark.parametrize(
+    ("first", "timing"), [("2024-04-06", "late"), ("2024-04-07", "backfilled")], ids=["was waited for", "was not"]
+)
+def test_what_was_due_before_anybody_waited_is_backfilled(made: Made, load_made: Any, first: str, timing: str) -> None:
+    """March was due on the 6th of April. A look for it in vain is enough for it to be late."""
+    with_grace(made)
+    load_made()
+    site().register.record("batch.absent", f"loans/{LATER}", {"due": "2024-06-06"}, at=on(first).at)
+    made.send(BATCH)
+    land(load_made(), BATCH, "production", on("2024-05-06"))
+    (row,) = listed(made, "arrivals")
+    assert (row["timing"], row["days"]) == (timing, 30)
 
 
 def test_landing_the_same_rows_under_a_new_declaration_is_not_late_by_that(made: Made, load_made: Any) -> None:
@@ -209,7 +225,7 @@ def test_a_supplier_is_told_by_counts_and_days(made: Made, load_made: Any, monke
     found = supplier_rows({"loans": load_made()}, site().register, dt.date(2024, 6, 30))
     (row,) = found
     assert (row["supplier"], row["expected"], row["landed"], row["absent"]) == ("the test", 5, 4, 1)
-    assert (row["on_time"], row["late"], row["early"]) == (1, 2, 1)
+    assert (row["on_time"], row["late"], row["early"], row["backfilled"]) == (1, 2, 1, 0)
     # Due on the 6th of March and of April: a day and twenty days late.
     assert (row["late_days_median"], row["late_days_worst"]) == (10.5, 20)
     assert (row["corrected"], row["duplicate"], row["held_for"]) == (1, 0, {"contract": 1})
