@@ -12,11 +12,13 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from checks.asking import Asking
+from checks.readable import unreadable
 from checks.rules import Expectation, Rule
 from checks.shown import Table
 
@@ -25,7 +27,7 @@ _TALKATIVE = ("great_expectations", "sqlalchemy", "py4j", "pyspark")
 
 @dataclass(frozen=True)
 class Count:
-    """What the engine found for one expectation; `fault` names the exception when it found nothing."""
+    """What the engine found for one expectation; `fault` is why it found nothing: a column, or an exception by name."""
 
     unexpected: int | None = None
     rows: int | None = None
@@ -51,20 +53,34 @@ def take_counts(
 ) -> dict[Expectation, Count]:
     """What the engine found for each distinct expectation.
 
-    A metric that fails can take along those it shares a query with. Great Expectations 1.24.1 asks those
-    again by itself, earlier ones did not: what failed in company is asked again alone, whoever broke it.
+    What fails spares the others (`checks.asking`). A column that the file does not give is the fault of every rule
+    about it, in the same words on every engine.
     """
     asked = list(dict.fromkeys(rule.expectation for rule in rules if rule.expectation is not None))
     types = {rule.columns[0]: rule.logical_type for rule in rules if rule.column and rule.logical_type}
+    torn: set[tuple[str, str]] = set()
+
+    def unreadable_columns() -> frozenset[str]:
+        mine = unreadable(table)
+        torn.update(("", name) for name in mine)
+        torn.update((lookup.name, name) for lookup in lookups for name in unreadable(lookup))
+        return frozenset(table.aliases(mine))
+
     _import_great_expectations()
     with _quiet(), engine.rows(table, lookups, types) as as_batch:
-        batch, plain = as_batch(_context()), Plain(engine, table, lookups)
-        counts = _validate(batch, asked, plain)
-        failed = [expectation for expectation in asked if counts[expectation].fault]
-        if len(asked) > 1:
-            for expectation in failed:
-                counts |= _validate(batch, [expectation], plain)
-    return counts
+        batch = as_batch(_context())
+        Asking(batch.datasource.get_execution_engine(), unreadable_columns)
+        counts = _validate(batch, asked, Plain(engine, table, lookups))
+    return {expectation: _told(count, expectation, torn) for expectation, count in counts.items()}
+
+
+def _told(count: Count, expectation: Expectation, torn: Collection[tuple[str, str]]) -> Count:
+    """The count; of a failure for which a column is known to be at fault, that column."""
+    given = dict(expectation.kwargs)
+    about = [("", name) for name in (*given.get("column_list", ()), given.get("column"), given.get("where_given"))]
+    about += [(given["table"], name) for name in given.get("target_list", ())]
+    unread = next((".".join(filter(None, place)) for place in about if place in torn), None)
+    return count if count.fault is None or unread is None else Count(fault=f"{unread} cannot be read")
 
 
 def _import_great_expectations() -> Any:

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from checks import counting
 from checks.contract import compile_rules, read_contract
 from checks.expectations import RuleOutcome, RuleResult, check_contract
 from checks.rules import ContractFault
@@ -303,24 +302,6 @@ def test_a_column_that_cannot_be_read_spares_the_rules_that_shared_its_query(tmp
     assert "the check itself failed" in found["torn: range"].reason
     assert (found["x: range"].outcome, found["x: range"].unexpected) == (UNMET, 1)
     assert (found["x: required"].outcome, found["x: required"].unexpected) == (MET, 0)
-
-
-def test_what_failed_in_company_is_asked_again_alone(
-    check: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The fake fails a bundle as one, as Great Expectations did before it learned to ask again."""
-    real = counting._validate
-
-    def brittle(batch: Any, asked: Any, aliases: Any) -> Any:
-        answers = real(batch, asked, aliases)
-        broken = any(answer.fault for answer in answers.values())
-        return {key: counting.Count(fault="Error") for key in answers} if broken else answers
-
-    monkeypatch.setattr(counting, "_validate", brittle)
-    quality = [{"type": "sql", "name": "broken", "query": "SELEC", "mustBe": 0}]
-    found = check({"x": [1, 20]}, [opts("integer", maximum=9)], quality)
-    assert found["table: broken"].outcome is NOT_EVALUATED
-    assert (found["x: range"].outcome, found["x: range"].unexpected) == (UNMET, 1)
 
 
 NAMES = ["select", "a b", "a.b", 'a"b', '"q"', "a'b", "a%sb", "a:b", "a{b}", "$A", "[x]", "Group", "ü", "c0"]
