@@ -27,27 +27,30 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def keep_file(folder: Path, suffix: str, write: Callable[[Path], object]) -> tuple[str, Path]:
-    """Lets `write` fill a file, then gives it its digest as a name. Returns digest and path."""
+def keep_file(folder: Path, suffix: str, write: Callable[[Path], object], *, durable: bool = True) -> tuple[str, Path]:
+    """Lets `write` fill a file, then gives it its digest as a name. Returns digest and path.
+
+    What can be made anew need not be `durable`: after a power cut it may hold other bytes, and is found altered.
+    """
     with _unfinished(folder, suffix) as part:
         write(part)
         digest = sha256_of(part)
         path = folder / f"{digest}{suffix}"
-        _finish(part, path)
+        _finish(part, path, durable)
     return digest, path
 
 
-def replace_file(path: Path, write: Callable[[Path], object]) -> Path:
+def replace_file(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> Path:
     """Lets `write` fill a file, then puts it in the place of `path`."""
     with _unfinished(path.parent, path.suffix) as part:
         write(part)
-        _finish(part, path)
+        _finish(part, path, durable)
     return path
 
 
-def keep_text(path: Path, text: str) -> Path:
+def keep_text(path: Path, text: str, *, durable: bool = True) -> Path:
     """Writes `text` whole or not at all."""
-    return replace_file(path, lambda part: part.write_bytes(text.encode()))
+    return replace_file(path, lambda part: part.write_bytes(text.encode()), durable=durable)
 
 
 @contextmanager
@@ -62,9 +65,10 @@ def _unfinished(folder: Path, suffix: str) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def _finish(part: Path, path: Path) -> None:
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
+def _finish(part: Path, path: Path, durable: bool) -> None:
+    if durable:
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
     os.replace(part, path)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from assets.home import Site
-from assets.keyprints import Keyprints, Sharing, keyprints, told_by
+from assets.keyprints import Keyprints, Sharing, told_by
 from governance.batches import CLEARED, HELD, RELEASED, SHARED, Standing, accepted_rules, standing
 from governance.declared import periods
 from governance.declared.declarations import Declaration
@@ -24,15 +24,14 @@ def settle_sharing(declaration: Declaration, batch: str, part: str, site: Site) 
     """Looks at a batch and at all later ones that share rows with it. Returns why the batch itself is held."""
     if part != "production" or told_by(declaration) is None or _is_reference(declaration, batch):
         return None
-    with keyprints(declaration, site) as index:
-        stands = standing(site.register, f"{declaration.id}/{batch}/production")
-        if stands.offered:
-            index.enter(batch, stands.offered.body["digest"])
-        reason = _settle(declaration, batch, stands, batch, index, site)
-        for later in _later(index, batch):
-            _settle(
-                declaration, later, standing(site.register, f"{declaration.id}/{later}/production"), batch, index, site
-            )
+    index = Keyprints(declaration, site)
+    stands = standing(site.register, f"{declaration.id}/{batch}/production")
+    if stands.offered:
+        index.enter(batch, stands.offered.body["digest"])
+    reason = _settle(declaration, batch, stands, batch, index, site)
+    for later in _later(index, batch):
+        stands = standing(site.register, f"{declaration.id}/{later}/production")
+        _settle(declaration, later, stands, batch, index, site)
     return reason
 
 

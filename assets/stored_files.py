@@ -13,6 +13,7 @@ from typing import Literal
 
 from assets.erased import last_of
 from assets.home import Home
+from assets.key_index import KeyFiles
 from assets.lake import Altered, holding, sha256_of
 from assets.profiles import GRID
 from governance.record.ledger import Event
@@ -48,7 +49,7 @@ def look_at_all(place: Home, register: Register) -> list[Looked]:
         file = path.relative_to(place.root).as_posix()
         if file not in promised:
             found.append(_unspoken(path, file))
-    found += _signing_key(place, register)
+    found += [*_key_indexes(place), *_signing_key(place, register)]
     return sorted(found, key=lambda item: item.file)
 
 
@@ -76,6 +77,13 @@ def _unspoken(path: Path, file: str) -> Looked:
 def _files_of(place: Home) -> Iterator[Path]:
     for folder in FOLDERS:
         yield from (path for path in sorted((place.root / folder).rglob("*")) if path.is_file())
+
+
+def _key_indexes(place: Home) -> Iterator[Looked]:
+    """Indexes of keys: they are made from the lake, and sealed by themselves instead of by the record."""
+    for folder in sorted(path for path in place.keyprints.glob("*") if path.is_dir()):
+        for file, altered in KeyFiles(folder).look():
+            yield Looked(file, "altered" if altered else "whole", str(altered) if altered else f"{file} holds.")
 
 
 def _promised(register: Register) -> dict[str, _Promised]:

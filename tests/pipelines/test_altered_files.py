@@ -111,6 +111,8 @@ def stored(made: Made) -> dict[str, str]:
         "model": f"models/{digest('model.trained', 'loans/ranking', 'model')}.joblib",
         "page": digest("batch.reported", batch, "page"),
         "checkpoint": f"checkpoints/{checkpoint.name}",
+        "index of keys": "keyprints/loans/index",
+        "keys": f"keyprints/loans/{next((made.home / 'keyprints' / 'loans').glob('*.npy')).name}",
         "key of entities": "keys/entities",
         "key of the ledger": "keys/ledger.pem",
     }
