@@ -41,8 +41,9 @@ def in_words(arrival: dict[str, Any]) -> str:
     """`on time`, `3 days after it was due, corrects 300 rows: 1 added, 2 removed, 0 changed`."""
     if not arrival.get("timing"):
         return "not due on any day"
-    days = f"{arrival['days']} days "
-    said = {"early": f"{days}before its end", "late": f"{days}after it was due", "on_time": "on time"}[arrival["timing"]]
+    days = f"{arrival['days']} days"
+    words = {"early": f"{days} before its end", "late": f"{days} after it was due", "on_time": "on time"}
+    said = words[arrival["timing"]]
     if not arrival.get("supersedes"):
         return said
     counts = [f"{arrival[n]} {n}" for n in ("added", "removed", "changed") if arrival.get(n) is not None]
