@@ -15,11 +15,13 @@ from assets.code import code_digest
 from assets.contract_check import contract_outcome
 from assets.erased import lake_file
 from assets.home import Site
-from assets.landing import Held, Landing, NotArrived, land
+from assets.landing import Held, Landing, NotArrived, batch_part, land, landed
 from assets.landing_sql import engine
 from assets.lookups import land_lookups, lookup_digests
+from assets.preceding import PARTS, asks_about_it, next_in_use, rests_on
 from assets.sharing import settle_sharing
 from assets.sources import scratch
+from assets.stored import found_whole
 from assets.treating import key_id
 from checks.overlap import Overlap, overlap
 from checks.provenance import missing_facts
@@ -71,6 +73,7 @@ def land_and_check(declaration: Declaration, batch: str, part: Any, site: Site) 
     else:
         _let_go(landing, site)
     shared = settle_sharing(declaration, batch, part, site)
+    _ask_the_next(declaration, batch, part, site)
     if reasons:
         raise Held(reasons["reason"], kind=reasons["kinds"][0])
     if shared:
@@ -168,7 +171,29 @@ def _check_inputs(declaration: Declaration, subject: str, digest: str, site: Sit
         "code": code_digest(),
         "reference": _reference_beside(declaration, batch, part, site),
         **({"lookups": lookup_digests(declaration, site)} if declaration.system.sources.lookups else {}),
+        **rests_on(declaration, batch, part, site),
     }
+
+
+def _ask_the_next(declaration: Declaration, batch: str, part: str, site: Site) -> None:
+    """Checks the batch after this one again, where a level asks about the time between them and only this one changed.
+
+    What else has changed since is for that batch's own run, which can hold it back. An altered file is for it, too.
+    """
+    after = next_in_use(declaration, batch, site) if part in PARTS and asks_about_it(declaration) else None
+    if after is None:
+        return
+    later, event = after
+    digest, its = event.body["digest"], batch_part(declaration, later)
+    subject = f"{declaration.id}/{later}/{its}"
+    last = site.register.last("batch.checked", subject)
+    inputs = _check_inputs(declaration, subject, digest, site)
+    if last is None or last.body["inputs"] == inputs or {**last.body["inputs"], "before": inputs["before"]} != inputs:
+        return
+    if found_whole(site, lambda: lake_file(site, digest), part=subject):
+        landing = landed(declaration, later, its, site)
+        assert landing is not None
+        check(declaration, landing, site)
 
 
 def _reference_beside(declaration: Declaration, batch: str, part: str, site: Site) -> dict[str, str] | None:

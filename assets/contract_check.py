@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.engines import spark_session
+from assets.erased import lake_file
 from assets.home import Site
-from assets.landing import Landing, landed
+from assets.landing import Landing
 from assets.lookups import lookup_files
-from governance.declared import periods
+from assets.preceding import asks_about_it, preceding
 from governance.declared.declarations import Declaration
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def contract_outcome(declaration: Declaration, landing: Landing, site: Site) -> 
     Raises
     ------
     Altered
-        A stored lookup is not the one that was landed.
+        A stored lookup, or the batch before where a level asks about it, is not the one that was landed.
     """
     from checks.contract import read_contract
     from checks.expectations import RuleOutcome, check_contract, not_declared
@@ -90,9 +90,9 @@ def _levels(declaration: Declaration, landing: Landing, levels: Sequence[Level],
     if not columns:
         return evaluate(levels, Arrival(site.at, {}, None))
     before = None
-    if any(level.property == "frequency" for level in levels):
-        earlier = _batch_before(declaration, landing, site)
-        before = newest_in(earlier, columns) if earlier else None
+    if asks_about_it(declaration):
+        earlier = preceding(declaration, landing.batch, site)
+        before = newest_in(lake_file(site, earlier[1].body["digest"]), columns) if earlier else None
     when = dt.datetime.fromisoformat(_landed_at(landing, site)).astimezone(dt.UTC).replace(tzinfo=None)
     return evaluate(levels, Arrival(when, newest_in(landing.path, columns), before))
 
@@ -103,15 +103,3 @@ def _landed_at(landing: Landing, site: Site) -> str:
     came = site.register.events("batch.landed", subject)
     first = next((event for event in came if event.body["digest"] == landing.digest), None)
     return str((first.body if first else landing.body)["observed"]["landed_at"])
-
-
-def _batch_before(declaration: Declaration, landing: Landing, site: Site) -> Path | None:
-    """The file of the last batch before this one that was landed."""
-    from assets.landing import batch_part
-
-    batches = [batch for batch in periods.in_order(declaration.system) if batch < landing.batch]
-    for batch in reversed(batches):
-        found = landed(declaration, batch, batch_part(declaration, batch), site)
-        if found is not None:
-            return found.path
-    return None

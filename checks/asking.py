@@ -41,7 +41,7 @@ class Asking:
         from great_expectations.exceptions import MetricResolutionError
 
         wanted = list(metrics_to_resolve)
-        new = [metric for metric in wanted if metric.id not in self._answers and metric.id not in self._faults]
+        new = [metric for metric in wanted if metric.id not in self._answers]
         together = [metric for metric in new if self._is_bundled(metric)]
         for group in ([metric] for metric in new if metric not in together):
             self._ask(group, metrics, runtime_configuration)

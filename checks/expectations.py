@@ -173,15 +173,17 @@ def _settle_reference(
         what = f"the check itself failed (the lookup {name} cannot be read: {unreadable[name]}), so nothing is known"
         return replace(_result(rule, RuleOutcome.NOT_EVALUATED, what), tool_failed=True)
     if name and name not in lookups:
-        return _result(rule, RuleOutcome.NOT_EVALUATED, f"the lookup {name} is not there")
-    goal = lookups[name] if name else table
+        why = f"the lookup {name} is not there: declare its source, or send it"
+        return _result(rule, RuleOutcome.NOT_EVALUATED, why)
+    goal, where = (lookups[name], f"the lookup {name}") if name else (table, "the file")
     for mine, theirs in zip(rule.columns, rule.reference.columns, strict=True):
         found = located(goal.schema, (theirs,))
         if found is None:
-            return _result(rule, RuleOutcome.NOT_EVALUATED, f"{theirs} is not in the lookup {name}")
+            return _result(rule, RuleOutcome.NOT_EVALUATED, f"{theirs} is not in {where}")
         one, other = table.shown[mine].field.type, found.type
         if _family(one) != _family(other):
-            what = f"{mine} is {_kind(one)} and {name}.{theirs} is {_kind(other)}: they cannot be compared"
+            its = f"{name}.{theirs}" if name else theirs
+            what = f"{mine} is {_kind(one)} and {its} is {_kind(other)}: they cannot be compared"
             return _result(rule, RuleOutcome.NOT_EVALUATED, what)
     return None
 

@@ -41,6 +41,7 @@ NOT_SEEN = {
     "timeToRepair": "that is known to whoever works on incidents, and not in a batch",
 }
 SEEN = ("latency", "freshness", "frequency")
+_UNKNOWN = f"it is none of the standard's properties; a batch shows {', '.join(SEEN[:-1])} and {SEEN[-1]}"
 _SYNONYMS = {
     "ly": "latency",
     "fy": "frequency",
@@ -126,11 +127,11 @@ def _levels(
     item: ServiceLevelAgreementProperty, contract: OpenDataContractStandard, time_column: str | None
 ) -> Iterator[Level]:
     if not item.property:
-        raise ContractFault("slaProperties: a level must have a property.")
+        raise ContractFault(f"slaProperties: {item.id or 'a level'} must have a property, such as {', '.join(SEEN)}.")
     name = _property(item.property)
     rule = f"service level: {item.id or name}"
     if name not in SEEN:
-        yield Level(rule, name, why_not=NOT_SEEN.get(name, "it is none of the standard's properties"))
+        yield Level(rule, name, why_not=NOT_SEEN.get(name, _UNKNOWN))
         return
     number, unit = _number(rule, item), _unit(rule, item)
     if unit in _MONTHS and number != int(number):
@@ -139,9 +140,9 @@ def _levels(
         part.strip() for part in (item.element or contract.slaDefaultElement or "").split(",") if part.strip()
     ]
     for element in elements or [None]:
-        column, why = _column(element, contract) if element else (time_column, None)
+        column, why = _column(rule, element, contract) if element else (time_column, None)
         if column is None and why is None:
-            why = "it names no element, and no column has the role time"
+            why = "it names no element, and no column has the role time: name the column that it is about as `element`"
         yield Level(f"{rule}, {element}" if len(elements) > 1 else rule, name, column, number, unit, why)
 
 
@@ -169,18 +170,19 @@ def _unit(rule: str, item: ServiceLevelAgreementProperty) -> str:
     raise ContractFault(f"{rule}: unit must be one of {', '.join(_UNITS)}, got {item.unit!r}.")
 
 
-def _column(element: str, contract: OpenDataContractStandard) -> tuple[str | None, str | None]:
+def _column(rule: str, element: str, contract: OpenDataContractStandard) -> tuple[str | None, str | None]:
     """The batch's column that an element names; or why it is none."""
     table = the_table(contract)
     parts = element.split(".")
     if len(parts) > 1 and parts[0] not in (table.name, table.physicalName):
         if parts[0] in [other.name for other in contract.schema_ or ()]:
-            return None, f"{element} is in a lookup, which comes with no batch"
-        raise ContractFault(f"slaProperties: {element} names no table of the contract.")
+            return None, f"{element} is in a lookup, which comes with no batch: name a column of {table.name}"
+        tables = ", ".join(other.name or "" for other in contract.schema_ or ())
+        raise ContractFault(f"{rule}: element must be in a table of the contract ({tables}), got {element!r}.")
     for prop in table.properties or ():
         if parts[-1] in (prop.name, column_name(prop)):
             return column_name(prop), None
-    raise ContractFault(f"slaProperties: {element} is not a property of the contract.")
+    raise ContractFault(f"{rule}: element must be a column of {table.name}, got {element!r}.")
 
 
 # Evaluating
@@ -268,7 +270,8 @@ def _newest(parquet: Path, column: str, schema: "pa.Schema") -> Newest:
             connection.execute("SET TimeZone = 'UTC'")
             row = connection.execute(query, [str(parquet)]).fetchone()
     except duckdb.Error as fault:
-        return Newest(why=f"the check itself failed ({type(fault).__name__}), so nothing is known", tool_failed=True)
+        why = f"the check itself failed ({column} cannot be read: {type(fault).__name__}), so nothing is known"
+        return Newest(why=why, tool_failed=True)
     value = row[0] if row else None
     if value is None:
         return Newest(why=f"{column} has no value, so there was nothing to look at")

@@ -234,8 +234,9 @@ class _Builder:
         name = self.graph.add(Node(f"check:{event.seq}", "check", words, None, about, event.at))
         self.graph.link(f"rows:{event.subject}:{body['inputs']['digest']}", name)
         system = event.subject.split("/")[0]
-        for batch, digest in (body["inputs"].get("reference") or {}).items():
-            self._link_rows(system, digest, name, f"{system}/{batch}/")
+        for beside in ("reference", "before"):
+            for batch, digest in (body["inputs"].get(beside) or {}).items():
+                self._link_rows(system, digest, name, f"{system}/{batch}/")
         for lookup, digest in (body["inputs"].get("lookups") or {}).items():
             self._link_rows(system, digest, name, f"{system}/{lookup}")
         self._take_place("check", event.subject, name)

@@ -40,7 +40,7 @@ def test_a_lookup_comes_late_changes_and_is_altered(made: Made) -> None:
     declare(made)
     made.send(BATCH)
     before = land_and_check(load(made.folder), BATCH, "production", here())
-    assert not_evaluated(before)[RULE] == "the lookup regions is not there"
+    assert not_evaluated(before)[RULE] == "the lookup regions is not there: declare its source, or send it"
     assert (before.tool_failed, before.blocking) == (False, False)
     (held,) = here().register.events("lookup.held")
     assert (held.subject, held.body["reason"]) == ("loans/regions", "The lookup regions is not there, or has no rows.")

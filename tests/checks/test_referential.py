@@ -74,7 +74,7 @@ def test_a_key_of_two_columns_is_found_as_a_whole(tmp_path: Path) -> None:
 
 
 ABSENT = {
-    "not there": (None, "the lookup regions is not there"),
+    "not there": (None, "the lookup regions is not there: declare its source, or send it"),
     "without the column": ({"code": ["n"]}, "CODE is not in the lookup regions"),
     "of another type": ({"CODE": [1, 2]}, "region is string and regions.CODE is int64: they cannot be compared"),
 }
@@ -83,6 +83,21 @@ ABSENT = {
 @pytest.mark.parametrize(("lookup", "reason"), ABSENT.values(), ids=ABSENT.keys())
 def test_without_its_lookup_a_rule_is_not_evaluated_and_not_broken(lookup: Any, reason: str, tmp_path: Path) -> None:
     rule = results(tmp_path, contract(of_column=SIMPLE), lookup)["region: refers to regions.CODE"]
+    assert (rule.outcome, rule.reason, rule.tool_failed) == (NOT_EVALUATED, reason, False)
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        (PEOPLE, "region is string and year is int64: they cannot be compared"),
+        ({"region": ["n"]}, "year is not in the file"),
+    ],
+    ids=["of another type", "absent"],
+)
+def test_a_reference_into_its_own_table_is_told_by_the_files_columns(rows: Any, reason: str, tmp_path: Path) -> None:
+    pq.write_table(pa.table(rows), tmp_path / "people.parquet")
+    found = check_contract(contract(of_column={"to": "people.year", "id": "own"}), tmp_path / "people.parquet")
+    (rule,) = (result for result in found if result.rule == "region: own")
     assert (rule.outcome, rule.reason, rule.tool_failed) == (NOT_EVALUATED, reason, False)
 
 

@@ -1,6 +1,7 @@
 """Ages and gaps worked out by hand beside each case."""
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,22 @@ def test_what_cannot_be_seen_in_a_batch_is_never_met(name: str) -> None:
     assert result.reason.startswith(f"{name}: ")
 
 
+def test_a_level_that_no_batch_shows_says_what_to_write_instead() -> None:
+    """Who agreed the contract reads this and mends it: by the name of the element, and with what is there to choose."""
+    said = {
+        "a slip": {"property": "frequenzy", "value": 1},
+        "of a lookup": {"property": "latency", "value": 1, "element": "rooms.seen"},
+        "of nothing": {"property": "latency", "value": 1},
+    }
+    found = {name: levels_of(contract(level))[0].why_not for name, level in said.items()}
+    assert found == {
+        "a slip": "it is none of the standard's properties; a batch shows latency, freshness and frequency",
+        "of a lookup": "rooms.seen is in a lookup, which comes with no batch: name a column of visits",
+        "of nothing": "it names no element, and no column has the role time: name the column that it is about as "
+        "`element`",
+    }
+
+
 def test_each_element_is_a_level_and_one_without_is_about_the_time() -> None:
     both = contract({"property": "latency", "value": 1, "element": "visits.seen, day, rooms.seen"})
     found = [(level.rule, level.column, level.why_not is None) for level in levels_of(both)]
@@ -104,8 +121,14 @@ WRONG = {
     "nothing": ({"property": "frequency", "value": 0}, "must be a number above 0"),
     "an unknown unit": ({"property": "latency", "value": 1, "unit": "furlongs"}, "unit must be one of"),
     "half a month": ({"property": "latency", "value": 0.5, "unit": "mo"}, "whole number of mo"),
-    "an unknown column": ({"property": "latency", "value": 1, "element": "visits.age"}, "visits.age is not a property"),
-    "an unknown table": ({"property": "latency", "value": 1, "element": "houses.seen"}, "names no table"),
+    "an unknown column": (
+        {"property": "latency", "value": 1, "element": "visits.age"},
+        "element must be a column of visits, got 'visits.age'",
+    ),
+    "an unknown table": (
+        {"property": "latency", "value": 1, "element": "houses.seen"},
+        "element must be in a table of the contract (visits, rooms), got 'houses.seen'",
+    ),
 }
 
 
@@ -140,6 +163,9 @@ def test_a_column_that_cannot_be_read_is_a_failure_of_the_tool(tmp_path: Path) -
     path.write_bytes(data)
     found = newest_in(path, ("seen", "day"))
     assert found["seen"].tool_failed
+    assert re.fullmatch(
+        r"the check itself failed \(seen cannot be read: \w+\), so nothing is known", found["seen"].why or ""
+    )
     assert found["day"].moment == dt.datetime(2024, 3, 2)
     result = result_of({"property": "latency", "value": 1}, found["seen"], NOON)
     assert (result.outcome, result.tool_failed) == (NOT_EVALUATED, True)

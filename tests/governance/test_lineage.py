@@ -197,6 +197,15 @@ def test_lookups_lead_to_the_check_and_an_erasure_to_the_file_that_took_its_plac
     assert {digest("E1"), digest("B1"), digest("march")} <= came
 
 
+def test_the_batch_before_leads_to_the_check_that_asked_about_the_time_since() -> None:
+    tell = told()
+    inputs = {"digest": digest("B9"), "reference": None, "before": {"2024-03-01": digest("B1")}}
+    tell("batch.checked", "loans/2024-04-01/production", inputs=inputs, met=2, unmet=[], not_evaluated=[])
+    graph = lineage_of(tell.events)
+    below = [graph.nodes[name].about for name in graph.below(graph.named(digest("B1")))]
+    assert "loans/2024-04-01" in below
+
+
 def test_a_window_comes_from_the_profiles_of_its_batches() -> None:
     tell = told()
     tell.judged("2024-03-01/2024-05-01", "W", "PW", None, **{"profile_2024-03-01": "P2"})
