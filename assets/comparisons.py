@@ -120,7 +120,7 @@ def restated_by(declaration: Declaration, batch: str, site: Site) -> Iterator[st
     """Batches whose last judgement rests on other profiles of earlier batches than are in now, because of this one.
 
     This batch is among them where an earlier one came in while it was judged. A batch that was judged by another
-    reference, declaration or assessment is left out: it is due for a run of its own.
+    reference, declaration or assessment is left out: it is due for a run of its own. So is one that is held.
     """
     own = site.register.last("batch.judged", f"{declaration.id}/{batch}")
     if own is None or not comparisons_of(declaration):
@@ -128,7 +128,8 @@ def restated_by(declaration: Declaration, batch: str, site: Site) -> Iterator[st
     shared = {name: own.body["inputs"][name] for name in SHARED}
     for later in (batch, *_resting_on(declaration, batch)):
         event = site.register.last("batch.judged", f"{declaration.id}/{later}")
-        if event and {name: event.body["inputs"][name] for name in SHARED} == shared:
+        same = event and {name: event.body["inputs"][name] for name in SHARED} == shared
+        if event and same and _is_in_use(declaration, later, site):
             chosen = chosen_for(declaration, later, own.body["inputs"]["reference"], site)
             if inputs_of(chosen) != _judged_against(event):
                 yield later

@@ -165,6 +165,10 @@ def _landing(declaration: Declaration, name: str, text: str) -> dg.AssetsDefinit
         try:
             checked = _land_and_check(declaration, batch, part, site)
         except (Held, NotArrived) as reason:
+            with _one_line():
+                # Others may have been judged beside what is out of use now, or held for its rows.
+                for later in judge_restated(declaration, batch, site) if name == "batch" else ():
+                    write_report(declaration, later, site)
             yield from _held_results(spec.key, reason)
             return
         landing = checked.landing

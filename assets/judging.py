@@ -140,16 +140,18 @@ def look_back_days() -> int | None:
 
 
 def judge_restated(declaration: Declaration, batch: str, site: Site) -> tuple[str, ...]:
-    """Judges anew every batch that is compared with this one, and was judged before it came or changed.
+    """Judges anew what was judged before this batch came, changed or was held, and would be judged otherwise now.
 
-    Their rows are not read again. Returns the names of those judged anew.
+    That are batches compared with this one, those that it had held and let go again, and batches compared with those:
+    also with those that are held since. No row is read again. Returns the names of those judged anew.
     """
     promised = agreed(declaration, site).declaration
-    turned = [later for later in turned_by(declaration, batch, site) if _judge_turned(declaration, later, site)]
+    turned = list(turned_by(declaration, batch, site))
+    anew = {later for later in turned if _judge_turned(declaration, later, site)}
     restated = {later for one in (batch, *turned) for later in restated_by(promised, one, site)}
     for later in sorted(restated):
         judge_batch(declaration, later, site)
-    return tuple(sorted({*restated, *turned}))
+    return tuple(sorted(restated | anew))
 
 
 def _judge_turned(declaration: Declaration, batch: str, site: Site) -> bool:

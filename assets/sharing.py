@@ -36,13 +36,13 @@ def settle_sharing(declaration: Declaration, batch: str, part: str, site: Site) 
 
 
 def turned_by(declaration: Declaration, batch: str, site: Site) -> Iterator[str]:
-    """Later batches that were ever held because of rows of this one: what became of it became of them."""
-    found = {
-        event.subject.split("/")[1]
-        for event in site.register.events(HELD, f"{declaration.id}/")
-        if any(other["batch"] == batch for other in event.body.get("others") or ())
-    }
-    yield from sorted(found)
+    """Other batches that were ever held or let go because of this one, or of what became of others by it."""
+    found = set()
+    for event in site.register.events((HELD, CLEARED), f"{declaration.id}/"):
+        others = [other["batch"] for other in event.body.get("others") or ()]
+        if batch in (*others, event.body.get("cause")):
+            found.add(event.subject.split("/")[1])
+    yield from sorted(found - {batch})
 
 
 def _is_reference(declaration: Declaration, batch: str) -> bool:

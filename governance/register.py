@@ -311,12 +311,18 @@ class Register:
         return {event.subject.split("/", 1)[1]: event for event in found}
 
     def faults(self) -> list[str]:
-        """Everything that does not hold: the chain, acts against their rules, stored results against their events."""
+        """Everything that does not hold: the chain, acts against their rules, stored results against their events.
+
+        Of a file that is damaged itself nothing more is asked.
+        """
         from governance.oversight.audit import sample_faults
         from governance.oversight.review import pack_faults
         from governance.processes import AUTOMATIC, RECORDED
 
         with self.reading() as connection:
+            damaged = list(ledger.damages(connection))
+            if damaged:
+                return damaged
             found = [*ledger.chain_faults(connection), *acts_faults(connection, RECORDED, AUTOMATIC)]
             found += [*sample_faults(connection), *pack_faults(connection)]
             looks = connection.execute(sa.select(ledger.EVENT).where(ledger.EVENT.c.kind == "batch.judged")).all()

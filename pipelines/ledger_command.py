@@ -6,7 +6,7 @@ import datetime as dt
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -47,19 +47,21 @@ def verify(keys: tuple[Path, ...], paths: tuple[Path, ...], authority: Path | No
     place = _existing()
     register = place.register()
     faults = register.faults()
-    again = rejudge(register)
+    try:
+        again = rejudge(register)
+        stored = look_at_all(place, register) if files else []
+    except UsageFault as unreadable:
+        if not faults:
+            raise
+        _tell_faults([*faults, str(unreadable)], register)
     faults += again.faults
     wrong, held = _against(place, register, keys, paths)
     stamps, late = _stamps(paths, authority)
     faults += wrong + late
-    stored = look_at_all(place, register) if files else []
     faults += [item.words for item in stored if item.state in ("altered", "missing")]
-    for fault in faults:
-        click.echo(fault)
-    count, entry = register.head()
     if faults:
-        click.echo(f"The ledger does NOT hold: {len(faults)} faults in {count} events.", err=True)
-        sys.exit(1)
+        _tell_faults(faults, register)
+    count, entry = register.head()
     click.echo(f"{count} events hold; last entry {entry}")
     click.echo(f"{again.verdicts} verdicts follow from their stored measurements")
     if again.by_other_code:
@@ -124,6 +126,13 @@ def export(folder: Path) -> None:
         size = ledger_export.export(connection, folder, place.checkpoints, public)
     click.echo(f"{size} events: {folder}")
     click.echo(f"Verify with: python {folder / 'verify_ledger.py'} {folder} --key KEY.pem --checkpoint FILE")
+
+
+def _tell_faults(faults: list[str], register: Register) -> NoReturn:
+    for fault in faults:
+        click.echo(fault)
+    click.echo(f"The ledger does NOT hold: {len(faults)} faults in {register.head()[0]} events.", err=True)
+    sys.exit(1)
 
 
 def _against(

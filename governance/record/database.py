@@ -106,6 +106,22 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
         raise UsageFault(f"The register {name_of(engine)} cannot be read: {_reason(error, engine)}.") from None
 
 
+def damages(connection: sa.Connection) -> Iterator[str]:
+    """Where the file itself does not hold together: an index that finds other rows than are there, a broken page.
+
+    Rows are vouched for by the chain of events; what leads to them is not. PostgreSQL sees to its own pages.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    for (said,) in connection.exec_driver_sql("PRAGMA integrity_check(3)").all():
+        if said != "ok":
+            yield f"the register is damaged: {' '.join(said.split())}. Put back a copy of it."
+    for table in METADATA.sorted_tables:
+        there = {row[1] for row in connection.exec_driver_sql(f"PRAGMA table_info({table.name})")}
+        if there != set(table.columns.keys()):
+            yield f"the register is damaged: the table {table.name} has other columns. Put back a copy of it."
+
+
 def name_of(engine: sa.Engine) -> str:
     """What to call the database in a message: its path, or its name and host. Never a password."""
     url = engine.url

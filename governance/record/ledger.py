@@ -17,9 +17,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from governance.faults import UsageFault
 from governance.record.canonical import canonical_bytes
 from governance.record.database import METADATA as METADATA
 from governance.record.database import connect as connect
+from governance.record.database import damages as damages
 from governance.record.database import reading as reading
 from governance.record.database import writing as writing
 
@@ -87,7 +89,7 @@ def events(
     if prefix:
         query = query.where(EVENT.c.subject.startswith(prefix, autoescape=True))
     for row in connection.execute(query):
-        yield Event(row.seq, row.at, row.actor, row.kind, row.subject, json.loads(row.body))
+        yield _as_event(row)
 
 
 def kinds_of(connection: sa.Connection, start: str) -> list[str]:
@@ -117,7 +119,7 @@ def last_event(connection: sa.Connection, kind: str, subject: str, *, before: in
     if before is not None:
         query = query.where(EVENT.c.seq < before)
     row = connection.execute(query.order_by(EVENT.c.seq.desc()).limit(1)).first()
-    return Event(row.seq, row.at, row.actor, row.kind, row.subject, json.loads(row.body)) if row else None
+    return _as_event(row) if row else None
 
 
 def chain_faults(connection: sa.Connection) -> Iterator[str]:
@@ -146,6 +148,19 @@ def head(connection: sa.Connection) -> tuple[int, str]:
     """Number of events and the entry of the last one."""
     row = connection.execute(sa.select(EVENT.c.seq, EVENT.c.entry).order_by(EVENT.c.seq.desc()).limit(1)).first()
     return (row.seq, row.entry) if row else (0, GENESIS)
+
+
+def _as_event(row: Any) -> Event:
+    try:
+        body = json.loads(row.body)
+    except (TypeError, ValueError):
+        body = None
+    if not isinstance(body, dict):
+        raise UsageFault(
+            f"event {row.seq} of the register was altered and cannot be read. Nothing is told of it: "
+            "see `aims ledger verify`, and put back a copy of the register."
+        )
+    return Event(row.seq, row.at, row.actor, row.kind, row.subject, body)
 
 
 def _leaf(seq: int, at: str, actor: str, kind: str, subject: str, body: str) -> str:

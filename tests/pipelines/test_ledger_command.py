@@ -238,3 +238,13 @@ def test_the_group_is_listed() -> None:
         "key",
         "verify",
     ]
+
+
+def test_an_event_that_cannot_be_read_is_named_and_nothing_is_told_of_it(aims: Aims, made: Made) -> None:
+    own(made, "UPDATE event SET body = replace(body, '{', '!') WHERE seq = 2")
+    said = aims("ledger", "verify", check=1).output
+    assert "event 2 (note.made, loans/1) was altered" in said and "The ledger does NOT hold" in said
+    # A judgement, which other commands read as well.
+    own(made, "UPDATE event SET kind = 'batch.judged' WHERE seq = 2")
+    assert "event 2 of the register was altered and cannot be read" in aims("status", check=2).output
+    assert "event 2 (batch.judged, loans/1) was altered" in aims("ledger", "verify", check=1).output
