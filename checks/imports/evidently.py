@@ -1,7 +1,8 @@
 """An Evidently data definition as roles of columns: `DataDefinition` of 0.7, and the older `ColumnMapping`.
 
 Read from the Python call that people write in their programs and notebooks (what is written out; nothing is run), or
-from its fields as JSON or YAML. It says what columns are for and nothing of what they must hold, so the contract has types and no rules.
+from its fields as JSON or YAML. It says what columns are for and nothing of what they must hold, so the contract has
+types and no rules.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ _LISTS: Mapping[str, tuple[str | None, str | None]] = {
     "text_columns": ("string", "text"),
     "datetime_columns": ("timestamp", "timestamp"),
 }
+
 
 class _Draft:
     """Roles by column, in the order in which they are named."""
@@ -116,10 +118,19 @@ def _definition(text: str, number: int | None) -> tuple[dict[str, Any], list[Tol
 
 def _chosen(calls: list[Call], number: int | None) -> tuple[dict[str, Any], list[Told]]:
     """The call that is asked for, or the first that is written out."""
-    why, beside = None, []
+    why: NotKnown | None = None
+    beside: list[Told] = []
     for call in calls if number is None else [calls[number]]:
         try:
-            return _filled(call.fields()), [*beside, *(_another(c) for c in calls if c.line > call.line)]
+            values, unread = call.fields()
+            if unread and not values:
+                raise NotKnown(next(iter(unread.values())))
+            told = [Told(field, Became.NOT_CARRIED, reason) for field, reason in unread.items()]
+            return _filled(values), [
+                *told,
+                *beside,
+                *(_another(c) for c in calls if number is None and c.line > call.line),
+            ]
         except NotKnown as fault:
             why = why or fault
             beside.append(Told(f"the call in line {call.line}", Became.NOT_CARRIED, str(fault)))
@@ -133,6 +144,8 @@ def _another(call: Call) -> Told:
 
 
 def _filled(found: Any) -> dict[str, Any]:
+    if found == {}:
+        raise NotKnown("it names no column: Evidently would guess from the data, and so does `aims init`")
     if not isinstance(found, dict) or not set(found) & (_OLD | _NEW):
         raise NotKnown("it has none of the fields of a DataDefinition or a ColumnMapping")
     return {key: value for key, value in found.items() if value not in (None, [], {})}
@@ -200,13 +213,16 @@ def _regression(item: Any, draft: _Draft) -> None:
         return
     draft.system["task"] = "regression"
     draft.role("regression.target", item.get("target", "target"), "label", "number")
-    draft.role("regression.prediction", item.get("prediction", "prediction"), "prediction", "number")
+    if item.get("prediction", "prediction") is not None:
+        draft.role("regression.prediction", item.get("prediction", "prediction"), "prediction", "number")
+
+
+_REGRESSION, _CLASSES = "regression", "classification"
 
 
 def _from_mapping(mapping: Mapping[str, Any], draft: _Draft) -> None:
     """The older `ColumnMapping`: target and prediction stand beside each other, and `task` says what they are."""
     fields = {**mapping}
-    task = str(fields.pop("task", "") or "")
     renamed = {
         "id_column": fields.pop("id", None),
         "timestamp": fields.pop("datetime", None),
@@ -215,18 +231,33 @@ def _from_mapping(mapping: Mapping[str, Any], draft: _Draft) -> None:
         "text_columns": fields.pop("text_features", None),
         "datetime_columns": fields.pop("datetime_features", None),
     }
-    target, prediction = fields.pop("target", None), fields.pop("prediction", None)
-    if target is not None and "regression" in task:
-        renamed["regression"] = [{"target": target, "prediction": prediction}]
-    elif target is not None and isinstance(prediction, list | tuple):
-        renamed["classification"] = [{"target": target, "prediction_probas": list(prediction)}]
-    elif target is not None and ("classification" in task or "pos_label" in fields):
-        renamed["classification"] = [
-            {"target": target, "prediction_labels": prediction, "pos_label": fields.pop("pos_label", None)}
-        ]
-    else:
-        for what, column, role in (("target", target, "label"), ("prediction", prediction, "prediction")):
-            if column is not None:
-                draft.role(what, column, role)
-    rest = {key: value for key, value in {**renamed, **fields}.items() if value is not None}
+    outcome = _outcome_of(fields, draft)
+    rest = {key: value for key, value in {**renamed, **outcome, **fields}.items() if value is not None}
     _from_definition(rest, draft)
+
+
+def _outcome_of(fields: dict[str, Any], draft: _Draft) -> dict[str, Any]:
+    """Target and prediction as the newer definition says them; without a task they are roles and no more."""
+    target, prediction, task = fields.pop("target", None), fields.pop("prediction", None), fields.pop("task", None)
+    if target is not None and task == _REGRESSION:
+        return {"regression": [{"target": target, "prediction": prediction}]}
+    if target is not None and (task == _CLASSES or "pos_label" in fields or isinstance(prediction, list | tuple)):
+        return {"classification": [_classes_of(target, prediction, fields.pop("pos_label", None), draft)]}
+    if task is not None:
+        draft.left("task", "it needs a target" if task in (_REGRESSION, _CLASSES) else "such a task is out of scope")
+    for what, column, role in (("target", target, "label"), ("prediction", prediction, "prediction")):
+        if column is not None:
+            draft.role(what, column, role)
+    return {}
+
+
+def _classes_of(target: Any, prediction: Any, positive: Any, draft: _Draft) -> dict[str, Any]:
+    """Of two columns of probabilities the one of the positive class is the score."""
+    if not isinstance(prediction, list | tuple):
+        return {"target": target, "prediction_labels": prediction, "pos_label": positive}
+    if len(prediction) != 2 or positive not in prediction:
+        return {"target": target, "prediction_probas": list(prediction), "pos_label": positive}
+    for other in prediction:
+        if other != positive:
+            draft.left(f"prediction: {other}", "the score is the column of the positive class")
+    return {"target": target, "prediction_probas": positive, "pos_label": positive}

@@ -29,6 +29,9 @@ _TASKS = {
     "RECOMMENDER_SYSTEMS": "recsys",
 }
 
+# Lists that are added up, again and again: no table has so many columns.
+_LONGEST = 100_000
+
 
 @dataclass(frozen=True)
 class Call:
@@ -38,15 +41,24 @@ class Call:
     node: ast.Call
     text: _Text
 
-    def fields(self) -> dict[str, Any]:
-        """Its arguments and what is filled in afterwards, as values.
+    def fields(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """Its arguments and what is filled in afterwards: the values, and of what is not written out the reason.
 
         Raises
         ------
         NotKnown
-            One of them is not written out.
+            Something is given to it without its name.
         """
-        return {**self.text.arguments(self.node), **self.text.filled_in(self.node)}
+        values: dict[str, Any] = {}
+        unread: dict[str, str] = {}
+        for name, given in {**_named_arguments(self.node), **self.text.filled_in(self.node)}.items():
+            try:
+                values[name] = self.text.value(given)
+            except NotKnown as why:
+                unread[name] = str(why)
+            except RecursionError:
+                unread[name] = str(_not_written(given))
+        return values, unread
 
 
 def calls_in(text: str) -> list[Call]:
@@ -82,51 +94,36 @@ class _Text:
 
     def __init__(self, tree: ast.Module) -> None:
         self.nodes = [*ast.walk(tree)]
-        self.given: dict[str, list[ast.expr | None]] = {}
-        for node in self.nodes:
-            for name, value in _bound(node):
-                self.given.setdefault(name, []).append(value)
+        self.given: dict[str, list[_Giving]] = {}
+        for giving in _givings(self.nodes):
+            self.given.setdefault(giving.name, []).append(giving)
 
-    def arguments(self, node: ast.Call) -> dict[str, Any]:
-        if node.args or any(word.arg is None for word in node.keywords):
-            raise _not_written(node)
-        return {word.arg: self.value(word.value) for word in node.keywords if word.arg}
-
-    def filled_in(self, node: ast.Call) -> dict[str, Any]:
+    def filled_in(self, node: ast.Call) -> dict[str, ast.expr]:
         """`mapping.target = ...` after `mapping = ColumnMapping()`, until the name is given to something else."""
         kept = [n for n in self.nodes if isinstance(n, ast.Assign) and n.value is node]
         names = [target.id for n in kept for target in n.targets if isinstance(target, ast.Name)]
         if len(names) != 1:
             return {}
         (name,) = names
-        lines = [n.lineno for n in self.nodes if any(bound == name for bound, _ in _bound(n)) and hasattr(n, "lineno")]
+        lines = [giving.line for giving in self.given[name]]
         end = min((line for line in lines if line > node.lineno), default=None)
-        found: dict[str, Any] = {}
+        found: dict[str, ast.expr] = {}
         inside = [n for n in self.nodes if isinstance(n, ast.stmt | ast.expr) and n.lineno > node.lineno]
         for one in sorted((n for n in inside if end is None or n.lineno < end), key=lambda n: (n.lineno, n.col_offset)):
-            found |= self._filled(one, name)
+            found |= _filled_by(one, name)
         return found
-
-    def _filled(self, node: ast.AST, name: str) -> dict[str, Any]:
-        if isinstance(node, ast.Assign):
-            targets = [t.attr for t in node.targets if isinstance(t, ast.Attribute) and _is(t.value, name)]
-            return {target: self.value(node.value) for target in targets}
-        changed = node.target if isinstance(node, ast.AugAssign) else getattr(getattr(node, "func", None), "value", None)
-        if isinstance(changed, ast.Attribute) and _is(changed.value, name):
-            raise _not_written(node)  # mapping.features += ..., mapping.features.append(...)
-        return {}
 
     def value(self, node: ast.expr, seen: frozenset[str] = frozenset()) -> Any:
         """What is written out there."""
         if isinstance(node, ast.Call) and _called(node) in _CALLS:
-            fields = self.arguments(node)
+            fields = {name: self.value(given, seen) for name, given in _named_arguments(node).items()}
             if _called(node) in _WANTED:
                 return fields
             return {"called": _called(node), **(fields or _DEFAULTS.get(_called(node), {}))}
         if isinstance(node, ast.List | ast.Tuple):
             return [self.value(item, seen) for item in node.elts]
-        if isinstance(node, ast.Dict) and None not in node.keys:
-            return {self.value(k, seen): self.value(v, seen) for k, v in zip(node.keys, node.values, strict=True) if k}
+        if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
+            return {_literal(k): self.value(v, seen) for k, v in zip(node.keys, node.values, strict=True) if k}
         if isinstance(node, ast.Attribute) and _is(node.value, "TaskType") and node.attr in _TASKS:
             return _TASKS[node.attr]
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
@@ -137,7 +134,7 @@ class _Text:
 
     def _added(self, node: ast.BinOp, seen: frozenset[str]) -> list[Any]:
         one, two = self.value(node.left, seen), self.value(node.right, seen)
-        if not isinstance(one, list) or not isinstance(two, list):
+        if not isinstance(one, list) or not isinstance(two, list) or len(one) + len(two) > _LONGEST:
             raise _not_written(node)
         return [*one, *two]
 
@@ -147,10 +144,10 @@ class _Text:
             raise _not_written(node)
         values = []
         for one in given:
-            if one is None:
+            if one.value is None:
                 raise _not_written(node)
             try:
-                values.append(self.value(one, seen | {node.id}))
+                values.append(self.value(one.value, seen | {node.id}))
             except NotKnown:
                 raise _not_written(node) from None
         if any(value != values[0] for value in values):
@@ -158,23 +155,65 @@ class _Text:
         return values[0]
 
 
-def _bound(node: ast.AST) -> Iterator[tuple[str, ast.expr | None]]:
-    """Names that a node gives something to, and what; None where that would have to be run."""
+def _named_arguments(node: ast.Call) -> dict[str, ast.expr]:
+    if node.args or any(word.arg is None for word in node.keywords):
+        raise _not_written(node)
+    return {word.arg: word.value for word in node.keywords if word.arg}
+
+
+def _filled_by(node: ast.stmt | ast.expr, name: str) -> dict[str, ast.expr]:
+    """What one statement fills in: `mapping.target = "y"`. Of `mapping.features.append(...)` nothing is written out."""
     if isinstance(node, ast.Assign):
-        for target in node.targets:
-            if isinstance(target, ast.Name):
-                yield target.id, node.value
-    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
-        yield node.target.id, node.value
-    elif isinstance(node, ast.arg):
-        yield node.arg, None
-    elif isinstance(node, ast.AugAssign | ast.For | ast.comprehension | ast.NamedExpr):
-        yield from ((n.id, None) for n in ast.walk(node.target) if isinstance(n, ast.Name))
-    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
-        if node.func.attr in ("append", "extend", "insert", "remove", "pop", "sort", "update"):
-            yield node.func.value.id, None
-    elif isinstance(node, ast.Tuple | ast.List | ast.Starred) and isinstance(node.ctx, ast.Store):
-        yield from ((n.id, None) for n in ast.walk(node) if isinstance(n, ast.Name))
+        return {t.attr: node.value for t in node.targets if isinstance(t, ast.Attribute) and _is(t.value, name)}
+    changed: ast.AST | None = None
+    if isinstance(node, ast.AugAssign):
+        changed = node.target
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        changed = node.func.value
+    if isinstance(changed, ast.Attribute) and _is(changed.value, name):
+        return {changed.attr: ast.Name(id="", lineno=node.lineno)}
+    return {}
+
+
+@dataclass(frozen=True)
+class _Giving:
+    """A name is given something in a line; None where that would have to be run."""
+
+    name: str
+    line: int
+    value: ast.expr | None
+
+
+_CHANGING = frozenset({"append", "extend", "insert", "remove", "pop", "sort", "update"})
+
+
+def _givings(nodes: list[ast.AST]) -> Iterator[_Giving]:
+    """All names that a program gives anything to."""
+    plain: dict[int, ast.expr | None] = {}
+    for node in nodes:
+        if isinstance(node, ast.Assign):
+            plain |= {id(target): node.value for target in node.targets}
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            plain[id(node.target)] = node.value
+    for node in nodes:
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            yield _Giving(node.id, node.lineno, plain.get(id(node)))
+        else:
+            yield from (_Giving(name, line, None) for name, line in _given_otherwise(node))
+
+
+def _given_otherwise(node: ast.AST) -> Iterator[tuple[str, int]]:
+    """By an import, a definition, as an argument, or changed in its place."""
+    if isinstance(node, ast.arg):
+        yield node.arg, node.lineno
+    elif isinstance(node, ast.alias):
+        yield node.asname or node.name, node.lineno
+    elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+        yield node.name, node.lineno
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        changed = node.func.value
+        if node.func.attr in _CHANGING and isinstance(changed, ast.Name):
+            yield changed.id, node.lineno
 
 
 def _is(node: ast.AST, name: str) -> bool:

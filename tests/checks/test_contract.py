@@ -481,7 +481,7 @@ def test_what_cannot_be_checked_is_refused_by_name(column: dict[str, Any], messa
 UNREADABLE = {
     "no YAML": ("a: [", "no YAML"),
     "a list": ("- a", "kind: DataContract"),
-    "another standard": ("kind: DataContract\napiVersion: v2.2.2\nid: a\nversion: '1'", "apiVersion must be v3.1.x"),
+    "another standard": ("kind: DataContract\napiVersion: v2.2.2\nid: a\nversion: '1'", "apiVersion must be v3.1.x or v3.0.x"),
     "no id": ("kind: DataContract\napiVersion: v3.1.0\nversion: '1'", "must have id"),
     "a wrong type": (document([{"name": "x", "required": "perhaps"}]), "schema.0.properties.0.required"),
     "a misspelt operator": (document([prop("string", quality=[{"metric": "nullValues", "mustBeLesThan": 1}])]), "schema[0].properties[0].quality[0].mustBeLesThan is not a key"),

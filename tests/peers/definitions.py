@@ -35,8 +35,8 @@ def definition_trip(text: str) -> Trip:
     trip = Trip()
     for number, call in enumerate(calls_in(text)):
         try:
-            fields = call.fields()
             imported = import_definition(text, "published", number)
+            fields, _ = call.fields()
         except NotKnown as why:
             trip.items += 1
             trip.not_carried["the call: " + _without_line(str(why))] += 1
@@ -65,17 +65,17 @@ def _one(fields: dict[str, Any], imported: Imported, trip: Trip) -> None:
 
 def _asked(fields: dict[str, Any], imported: Imported) -> Places:
     """Columns by their place, without those of which it is said that they are not carried."""
-    left = " ".join(told.what for told in imported.having(Became.NOT_CARRIED))
+    left = {told.what for told in imported.having(Became.NOT_CARRIED)}
     named = {_NEW_NAMES.get(key, key): value for key, value in fields.items()}
     places: Places = {key: set(_each(named.get(key))) for key in ("id_column", "timestamp", *_LISTS)}
     places["label"], places["outcome"] = set(), set()
     tasks = [task for key in ("classification", "regression") for task in _each(named.get(key)) if key not in left]
     for task in [*tasks, *([named] if "target" in named or "prediction" in named else [])]:
-        if f"of {task.get('target')}" in left:
+        if f"classification of {task.get('target')}" in left:
             continue
         for key in _OUTCOMES:
-            places["label" if key == "target" else "outcome"] |= set(_each(task.get(key)))
-    places["outcome"] -= {column for column in places["outcome"] if f"prediction: {column}" in left}
+            left_out = {column for column in _each(task.get(key)) if f"{key}: {column}" in left}
+            places["label" if key == "target" else "outcome"] |= set(_each(task.get(key))) - left_out
     return places
 
 

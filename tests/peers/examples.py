@@ -51,13 +51,16 @@ def _is_called(block: str) -> bool:
     return True
 
 
+_OF_MODELS = re.compile("(regression|binary_classification|multiclass_classification)_(constraints|metrics)")
+
+
 def baselines(repository: Repository) -> Iterator[tuple[str, str]]:
     """What Model Monitor writes of a baseline: constraints and statistics, of the data or of the model."""
     for path, text in files(repository, lambda path: path.endswith(".json")):
         found = _json(text)
         features = found.get("features")
         of_data = isinstance(features, list) and any(isinstance(f, dict) and "inferred_type" in f for f in features)
-        if of_data or any(re.fullmatch(r"\w+_(constraints|metrics)", key) for key in found if "version" in found):
+        if of_data or any(_OF_MODELS.fullmatch(key) for key in found if "version" in found):
             yield path, text
 
 

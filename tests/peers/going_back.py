@@ -45,9 +45,7 @@ _ABOUT_THE_RUN = frozenset(
 
 def plain(kind: str, kwargs: Mapping[str, Any]) -> Asked:
     """The same expectation without what says nothing: defaults, the order of a set, two ways to write one thing."""
-    said = {
-        k: _value(v) for k, v in kwargs.items() if v is not None and v is not False and k not in _ABOUT_THE_RUN
-    }
+    said = {k: _value(v) for k, v in kwargs.items() if v is not None and v is not False and k not in _ABOUT_THE_RUN}
     if said.get("mostly") == 1:
         del said["mostly"]
     if said.get("match_on") == "any":

@@ -87,7 +87,15 @@ def _stored(repository: Repository) -> Path:
     )
     if known.returncode:
         print(f"fetching {repository.address} at {repository.commit[:10]} ({repository.release})", flush=True)
-        _git(path, "fetch", "--quiet", "--depth=1", f"--filter=blob:limit={LARGEST}", repository.address, repository.commit)
+        _git(
+            path,
+            "fetch",
+            "--quiet",
+            "--depth=1",
+            f"--filter=blob:limit={LARGEST}",
+            repository.address,
+            repository.commit,
+        )
         # What was left out stays out: without this, asking for such a file would fetch it.
         _git(path, "config", "--remove-section", f"remote.{repository.address}")
     return path

@@ -33,7 +33,7 @@ class Suites:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.peer = Peer()
+        self.peer: Peer | None = None  # Great Expectations takes seconds to start
         self.tried: dict[str, tuple[list[str], list[str], int]] = {}
 
     def trip(self, text: str) -> Trip:
@@ -91,6 +91,7 @@ class Suites:
         kind = item.get("type") or item["expectation_type"]
         kwargs = {k: v for k, v in item["kwargs"].items() if v is not None and k not in SILENT}
         unequal, asked, imported = [], 0, _read_item(item)
+        self.peer = self.peer or Peer()
         for rows in samples((kind, kwargs)):
             theirs = self.peer.says((kind, kwargs), rows)
             if theirs is None:
