@@ -96,6 +96,7 @@ VALUE_RULES = {
     "missing as NULL": ("x: missingValues", library("string", "missingValues", {"missingValues": [None, ""]}), ["a", "b", "c", "d"], None, 1),
     "missing number": ("x: missingValues", library("integer", "missingValues", {"missingValues": [-99]}), [1, 2, 3, None], -99, 1),
     "valid values": ("x: invalidValues", library("string", "invalidValues", {"validValues": ["f", "m", "it's"]}), ["f", "m", "f", "it's"], "F", 1),
+    "valid values and NULL": ("x: invalidValues", library("string", "invalidValues", {"validValues": ["f", None]}), ["f", None, "f", "f"], "F", 1),
     "valid dates": ("x: invalidValues", library("date", "invalidValues", {"validValues": ["2014-01-01"]}), [DAY] * 4, DAY + dt.timedelta(1), 1),
     "valid flags": ("x: invalidValues", library("boolean", "invalidValues", {"validValues": [True]}), [True] * 4, False, 1),
     "valid pattern": ("x: invalidValues", library("string", "invalidValues", {"pattern": "^[fm]$"}), ["f", "m", "f", "m"], "F", 1),
@@ -466,6 +467,7 @@ FAULTS = {
     "YAML's no among strings": (prop("string", enum=[{"value": False}]), "False is no string"),
     "an argument nobody reads": (library("string", "nullValues", {"mood": 1}), "argument mood is not supported"),
     "no values": (library("string", "invalidValues"), "validValues or pattern"),
+    "no value but NULL": (library("string", "invalidValues", {"validValues": [None]}), "at least one value"),
     "rows of a column": (library("string", "rowCount"), "belongs to the table"),
 }  # fmt: skip
 
@@ -505,3 +507,15 @@ def test_compiling_imports_neither_great_expectations_nor_arrow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_contract_of_3_0_has_the_rules_of_3_1_and_what_3_1_has_no_metric_for_is_refused() -> None:
+    text = document([prop("string", required=True)], [{"metric": "rowCount", "mustBeGreaterThan": 1}])
+    old = text.replace("v3.1.0", "v3.0.2")
+    assert old != text
+    # 3.0 called the metric a rule.
+    older = old.replace("metric: rowCount", "rule: rowCount")
+    assert compile_rules(read_contract(old)) == compile_rules(read_contract(text))
+    assert compile_rules(read_contract(older)) == compile_rules(read_contract(text))
+    with pytest.raises(ContractFault, match="nullCheck is not supported"):
+        compile_rules(read_contract(document([library("string", "nullCheck")]).replace("v3.1.0", "v3.0.2")))

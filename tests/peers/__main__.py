@@ -27,7 +27,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for peer, repositories, find, trip in _peers(Path(folder)):
             if not wanted or peer in wanted:
-                failed += _peer(peer, repositories, find, trip)
+                failed += report(peer, repositories, find, trip)
     return 1 if failed else 0
 
 
@@ -39,7 +39,8 @@ def _peers(folder: Path) -> Iterator[tuple[str, Sequence[Repository], Find, Call
     yield "contracts", CONTRACTS, examples.contracts, contract_trip
 
 
-def _peer(peer: str, repositories: Sequence[Repository], find: Find, trip: Callable[[str], Trip]) -> int:
+def report(peer: str, repositories: Sequence[Repository], find: Find, trip: Callable[[str], Trip]) -> int:
+    """Prints what became of each file; how many did not come back, or lost a part."""
     failed, reasons, totals = 0, Counter[str](), []
     for repository in repositories:
         print(f"\n{peer}: {repository.name} {repository.release}, {repository.commit}")

@@ -35,6 +35,7 @@ class Peer:
     def __init__(self) -> None:
         self.gx = _import_great_expectations()
         context = self.gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}
         asset = context.data_sources.add_pandas("rows").add_dataframe_asset("rows")
         self.batches = asset.add_batch_definition_whole_dataframe("all")
 
