@@ -6,6 +6,7 @@ rows made from its limits.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,9 @@ class Suites:
         if any(rule.blocking != (severity == "critical") for rule in wanted):
             return ["another severity"], 0
         if "type" in kind.removeprefix("expect_column"):
-            return ([] if any(rule.kind == "type" for rule in rules) else ["no type"]), 0
+            came = [rule.logical_type for rule in rules if rule.kind == "type"]
+            went = _kind_of(item["kwargs"].get("type_list") or [item["kwargs"]["type_"]])
+            return ([] if came == [went] else [f"{went} came back as {came}"]), 0
         if any(rule.kind == "query" for rule in wanted):
             return self._verdicts(item)
         found = [plain(*one) for rule in wanted if (one := back(rule))]
@@ -101,6 +104,22 @@ class Suites:
             if ours != theirs:
                 unequal.append(f"{theirs} there and {ours} here, on rows made from {kwargs}")
         return unequal[:1], asked
+
+
+_KINDS = {
+    "integer": r"int|long|serial|short|byte",
+    "number": r"float|double|decimal|numeric|number|real",
+    "string": r"str|char|text",
+    "boolean": r"bool",
+    "timestamp": r"timestamp|datetime",
+    "date": r"date",
+}
+
+
+def _kind_of(names: list[str]) -> str:
+    """What the names of types have in common, by how they sound; whole numbers among others are numbers."""
+    kinds = {next(kind for kind, sound in _KINDS.items() if re.search(sound, name.lower())) for name in names}
+    return "number" if kinds == {"integer", "number"} else "/".join(sorted(kinds))
 
 
 def _same(found: list[Any], wanted: tuple[str, dict[str, Any]]) -> bool:
