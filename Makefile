@@ -11,7 +11,7 @@ export DO_NOT_TRACK := 1
 export GX_ANALYTICS_ENABLED := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data demo up test explore check lint bench bench-full study lock clean
+.PHONY: help setup data demo up test explore peers check lint bench bench-full study lock clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ test: $(READY) $(SPARK) data  ## all tests
 
 explore: $(READY) $(SPARK) data  ## new examples for every property, a thousand each where `make test` repeats a hundred
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore
+
+peers: $(READY)  ## what the peers published, through `aims import` and back: fetches 150 MB from GitHub, some minutes
+	@$(BIN)/python -m tests.peers
 
 check: $(READY) data lint test  ## everything that must be green: format, lint, types, imports, tests, the graph
 	@$(BIN)/dagster definitions validate -w workspace.yaml

@@ -29,7 +29,9 @@ from checks.rules import ContractFault, Rule
 
 
 def read_contract(text: str) -> OpenDataContractStandard:
-    """The contract in `text` (YAML). ValueError, in one line, when it is no ODCS 3.1 document.
+    """The contract in `text` (YAML). ValueError, in one line, when it is no document of ODCS 3.1, or of 3.0.
+
+    A document of 3.0 is read as one of 3.1, which took nothing away; its rules that 3.1 has no metric for are refused.
 
     A key that the standard's model does not know is refused: the model itself would drop it, and with a
     misspelt `mustBeLesThan` a rule would go unasked.
@@ -41,8 +43,8 @@ def read_contract(text: str) -> OpenDataContractStandard:
     if not isinstance(document, dict) or document.get("kind") != "DataContract":
         raise ValueError("The contract must be a mapping with kind: DataContract.")
     version = document.get("apiVersion")
-    if not re.fullmatch(r"v3\.1\.\d+", str(version)):
-        raise ValueError(f"apiVersion must be v3.1.x (Open Data Contract Standard 3.1), got {version!r}.")
+    if not re.fullmatch(r"v3\.[01]\.\d+", str(version)):
+        raise ValueError(f"apiVersion must be v3.1.x or v3.0.x (Open Data Contract Standard), got {version!r}.")
     for key in ("id", "version"):
         if not document.get(key):
             raise ValueError(f"The contract must have {key}.")

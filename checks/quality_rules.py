@@ -150,7 +150,9 @@ def _column_metric(where: str, metric: str | None, arguments: dict[str, Any], na
             values = _some(where, "validValues or pattern", values)
         if pattern is not None and logical != "string":
             raise ContractFault(f"{where}: a pattern needs logicalType string.")
-        valid = None if values is None else literals(where, logical, values)
+        # NULL may stand among them: this rule looks at rows with a value, so it says nothing more.
+        values = None if values is None else [value for value in values if value is not None]
+        valid = None if values is None else literals(where, logical, _some(where, "validValues", values))
         expectation = in_set(name, valid or ()) if pattern is None else valid_values(where, name, valid, pattern)
         return value_rule(where, name, logical, "are not valid", expectation)
     raise ContractFault(f"{where}: metric {metric} is not supported." if metric else f"{where}: must have a metric.")

@@ -124,7 +124,7 @@ def assessment_text(draft: SystemDraft, criteria: Sequence[Mapping[str, Any]] = 
         "harms: these are places to start from; add those that only people who know the system can see",
         "criteria: these are what such data let be measured; keep those that stand for a harm",
         *(
-            f"criteria.{name}.limit: another distance was measured where it comes from"
+            f"criteria.{name}.limit: it was another tool's limit, on what that tool measured"
             for name in _taken_over(promised)
         ),
     ]
@@ -189,8 +189,10 @@ def _criterion(name: str, harm: str, metric: str, direction: str, **about: Any) 
 
 
 def _imported(criterion: Mapping[str, Any], number: int) -> dict[str, Any]:
-    made = _criterion(f"imported_{number}", "population_changes", criterion["metric"], criterion["direction"])
-    return {**made, "columns": list(criterion["columns"]), "limit": criterion["limit"]}
+    columns = {"columns": list(criterion["columns"])} if "columns" in criterion else {}
+    harm = "population_changes" if columns else "decisions_go_wrong"
+    made = _criterion(f"imported_{number}", harm, criterion["metric"], criterion["direction"], **columns)
+    return {**made, "limit": criterion["limit"]}
 
 
 def _harm(name: str, what: str, watched: bool) -> dict[str, Any]:

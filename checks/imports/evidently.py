@@ -1,18 +1,19 @@
 """An Evidently data definition as roles of columns: `DataDefinition` of 0.7, and the older `ColumnMapping`.
 
-Read from the Python call that people write in their notebooks (literals only; nothing is run), or from its fields as
-JSON or YAML. It says what columns are for and nothing of what they must hold, so the contract has types and no rules.
+Read from the Python call that people write in their programs and notebooks (what is written out; nothing is run), or
+from its fields as JSON or YAML. It says what columns are for and nothing of what they must hold, so the contract has
+types and no rules.
 """
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
 from checks.imports.carried import Became, Drafted, Imported, NotKnown, Piece, Told, identifier
+from checks.imports.written_out import Call, calls_in
 
 SOURCE = "Evidently data definition"
 _OLD = frozenset({"target", "prediction", "datetime", "id", "numerical_features", "categorical_features"}) | {
@@ -47,14 +48,6 @@ _LISTS: Mapping[str, tuple[str | None, str | None]] = {
     "text_columns": ("string", "text"),
     "datetime_columns": ("timestamp", "timestamp"),
 }
-# Which of its own calls a definition may be made of.
-_CALLS = frozenset(
-    {"DataDefinition", "ColumnMapping", "BinaryClassification", "MulticlassClassification", "Regression", "Recsys"}
-)
-_DEFAULTS: Mapping[str, Mapping[str, str]] = {
-    "BinaryClassification": {"target": "target", "prediction_probas": "prediction"},
-    "Regression": {"target": "target", "prediction": "prediction"},
-}
 
 
 class _Draft:
@@ -73,8 +66,9 @@ class _Draft:
             return
         known = self.columns.setdefault(column, {"roles": []})
         if role == "feature" and known["roles"]:
-            return
-        known["roles"] = [role] if known["roles"] in ([], ["feature"]) else [*known["roles"], role]
+            role = known["roles"][0]  # what it is for is said already, and more exactly
+        elif role not in known["roles"]:
+            known["roles"] = [role] if known["roles"] in ([], ["feature"]) else [*known["roles"], role]
         if kind:
             known.setdefault("kind", kind)
         attributes = {"logicalType": logical} if logical and not self.contract.type_of(column) else {}
@@ -88,69 +82,73 @@ class _Draft:
         self.told.append(Told(what, Became.NOT_CARRIED, why))
 
 
-def import_definition(text: str, name: str) -> Imported:
+def import_definition(text: str, name: str, number: int | None = None) -> Imported:
     """The definition as columns with roles, and what became of each of its fields.
+
+    Of a program or notebook with several calls it is the first that is written out, and the others are told;
+    `number` asks for one of them, from 0.
 
     Raises
     ------
     NotKnown
         It is no definition.
     """
-    definition = _definition(text)
+    definition, beside = _definition(text, number)
     draft = _Draft(identifier(name))
     (_from_mapping if _is_old(definition) else _from_definition)(definition, draft)
     system = {**draft.system, "columns": draft.columns}
-    return Imported(SOURCE, draft.contract.document(), tuple(draft.told), system)
+    return Imported(SOURCE, draft.contract.document(), (*draft.told, *beside), system)
 
 
 def _is_old(definition: Mapping[str, Any]) -> bool:
     return bool(set(definition) & (_OLD - _NEW)) and not set(definition) & (_NEW - _OLD)
 
 
-def _definition(text: str) -> dict[str, Any]:
-    found = _from_call(text)
-    if found is None:
+def _definition(text: str, number: int | None) -> tuple[dict[str, Any], list[Told]]:
+    """The fields that are filled in, and the other calls of the same text."""
+    calls = calls_in(text)
+    if calls:
+        return _chosen(calls, number)
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise NotKnown("it is neither a Python call DataDefinition(...) nor its fields as JSON or YAML") from None
+    return _filled(found), []
+
+
+def _chosen(calls: list[Call], number: int | None) -> tuple[dict[str, Any], list[Told]]:
+    """The call that is asked for, or the first that is written out."""
+    why: NotKnown | None = None
+    beside: list[Told] = []
+    for call in calls if number is None else [calls[number]]:
         try:
-            found = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise NotKnown("it is neither a Python call DataDefinition(...) nor its fields as JSON or YAML") from None
+            values, unread = call.fields()
+            if unread and not values:
+                raise NotKnown(next(iter(unread.values())))
+            told = [Told(field, Became.NOT_CARRIED, reason) for field, reason in unread.items()]
+            return _filled(values), [
+                *told,
+                *beside,
+                *(_another(c) for c in calls if number is None and c.line > call.line),
+            ]
+        except NotKnown as fault:
+            why = why or fault
+            beside.append(Told(f"the call in line {call.line}", Became.NOT_CARRIED, str(fault)))
+    assert why is not None
+    raise why
+
+
+def _another(call: Call) -> Told:
+    how = "one draft is one definition: import it from a file of its own"
+    return Told(f"the call in line {call.line}", Became.NOT_CARRIED, how)
+
+
+def _filled(found: Any) -> dict[str, Any]:
+    if found == {}:
+        raise NotKnown("it names no column: Evidently would guess from the data, and so does `aims init`")
     if not isinstance(found, dict) or not set(found) & (_OLD | _NEW):
         raise NotKnown("it has none of the fields of a DataDefinition or a ColumnMapping")
     return {key: value for key, value in found.items() if value not in (None, [], {})}
-
-
-def _from_call(text: str) -> dict[str, Any] | None:
-    """The fields of the first `DataDefinition(...)` or `ColumnMapping(...)` in a Python text; None in any other."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _called(node) in ("DataDefinition", "ColumnMapping"):
-            found = _value(node)
-            assert isinstance(found, dict)
-            return found
-    return None
-
-
-def _called(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-
-
-def _value(node: ast.expr) -> Any:
-    """A literal, a list of such, or one of Evidently's own calls as its fields."""
-    if isinstance(node, ast.Call) and _called(node) in _CALLS and not node.args:
-        fields = {word.arg: _value(word.value) for word in node.keywords if word.arg}
-        if _called(node) in ("DataDefinition", "ColumnMapping"):
-            return fields
-        return {"called": _called(node), **(fields or _DEFAULTS.get(_called(node), {}))}
-    if isinstance(node, ast.List | ast.Tuple):
-        return [_value(item) for item in node.elts]
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, RecursionError):
-        line = getattr(node, "lineno", 1)
-        raise NotKnown(f"line {line} holds something that is not written out; give the value itself") from None
 
 
 def _from_definition(definition: Mapping[str, Any], draft: _Draft) -> None:
@@ -215,13 +213,16 @@ def _regression(item: Any, draft: _Draft) -> None:
         return
     draft.system["task"] = "regression"
     draft.role("regression.target", item.get("target", "target"), "label", "number")
-    draft.role("regression.prediction", item.get("prediction", "prediction"), "prediction", "number")
+    if item.get("prediction", "prediction") is not None:
+        draft.role("regression.prediction", item.get("prediction", "prediction"), "prediction", "number")
+
+
+_REGRESSION, _CLASSES = "regression", "classification"
 
 
 def _from_mapping(mapping: Mapping[str, Any], draft: _Draft) -> None:
     """The older `ColumnMapping`: target and prediction stand beside each other, and `task` says what they are."""
     fields = {**mapping}
-    task = str(fields.pop("task", "") or "")
     renamed = {
         "id_column": fields.pop("id", None),
         "timestamp": fields.pop("datetime", None),
@@ -230,18 +231,33 @@ def _from_mapping(mapping: Mapping[str, Any], draft: _Draft) -> None:
         "text_columns": fields.pop("text_features", None),
         "datetime_columns": fields.pop("datetime_features", None),
     }
-    target, prediction = fields.pop("target", None), fields.pop("prediction", None)
-    if target is not None and "regression" in task:
-        renamed["regression"] = [{"target": target, "prediction": prediction}]
-    elif target is not None and isinstance(prediction, list | tuple):
-        renamed["classification"] = [{"target": target, "prediction_probas": list(prediction)}]
-    elif target is not None and ("classification" in task or "pos_label" in fields):
-        renamed["classification"] = [
-            {"target": target, "prediction_labels": prediction, "pos_label": fields.pop("pos_label", None)}
-        ]
-    else:
-        for what, column, role in (("target", target, "label"), ("prediction", prediction, "prediction")):
-            if column is not None:
-                draft.role(what, column, role)
-    rest = {key: value for key, value in {**renamed, **fields}.items() if value is not None}
+    outcome = _outcome_of(fields, draft)
+    rest = {key: value for key, value in {**renamed, **outcome, **fields}.items() if value is not None}
     _from_definition(rest, draft)
+
+
+def _outcome_of(fields: dict[str, Any], draft: _Draft) -> dict[str, Any]:
+    """Target and prediction as the newer definition says them; without a task they are roles and no more."""
+    target, prediction, task = fields.pop("target", None), fields.pop("prediction", None), fields.pop("task", None)
+    if target is not None and task == _REGRESSION:
+        return {"regression": [{"target": target, "prediction": prediction}]}
+    if target is not None and (task == _CLASSES or "pos_label" in fields or isinstance(prediction, list | tuple)):
+        return {"classification": [_classes_of(target, prediction, fields.pop("pos_label", None), draft)]}
+    if task is not None:
+        draft.left("task", "it needs a target" if task in (_REGRESSION, _CLASSES) else "such a task is out of scope")
+    for what, column, role in (("target", target, "label"), ("prediction", prediction, "prediction")):
+        if column is not None:
+            draft.role(what, column, role)
+    return {}
+
+
+def _classes_of(target: Any, prediction: Any, positive: Any, draft: _Draft) -> dict[str, Any]:
+    """Of two columns of probabilities the one of the positive class is the score."""
+    if not isinstance(prediction, list | tuple):
+        return {"target": target, "prediction_labels": prediction, "pos_label": positive}
+    if len(prediction) != 2 or positive not in prediction:
+        return {"target": target, "prediction_probas": list(prediction), "pos_label": positive}
+    for other in prediction:
+        if other != positive:
+            draft.left(f"prediction: {other}", "the score is the column of the positive class")
+    return {"target": target, "prediction_probas": positive, "pos_label": positive}

@@ -38,6 +38,9 @@ _TYPES: Mapping[str, frozenset[str]] = {
             "longtype",
             "shorttype",
             "bytetype",
+            "byteint",
+            "serial",
+            "bigserial",
         ]
     ),
     "number": frozenset(
@@ -48,6 +51,10 @@ _TYPES: Mapping[str, frozenset[str]] = {
             "float32",
             "float64",
             "double",
+            "double_precision",
+            "double precision",
+            "float4",
+            "float8",
             "real",
             "numeric",
             "decimal",

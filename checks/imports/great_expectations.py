@@ -111,6 +111,8 @@ def _take_in(item: Mapping[str, Any], index: int, contract: Drafted) -> Iterator
         partly = Became.PARTLY if asked.notes else Became.CARRIED
         guessed = [f"{p.column} is taken for {p.type}" for p in pieces if p.type and p.column and p.column not in known]
         yield Told(what, partly, "; ".join(dict.fromkeys([*map(_said, pieces), *asked.notes, *guessed])))
+        if "description" in about and not any(piece.quality for piece in pieces):
+            yield Told(f"{what}: meta notes", Became.NOT_CARRIED, "what a column itself promises holds no note")
     meta = item.get("meta") or {}
     left = sorted(set(meta) - {"notes"})
     if left:

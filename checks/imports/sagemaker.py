@@ -14,6 +14,7 @@ from typing import Any
 
 from checks.imports import sql
 from checks.imports.carried import Became, CannotCarry, Drafted, Imported, NotKnown, Piece, Told, identifier, mapping
+from checks.imports.model_quality import import_metrics, import_thresholds, quality_of
 
 CONSTRAINTS, STATISTICS = "SageMaker constraints", "SageMaker statistics"
 _TYPES = {"Integral": "integer", "Fractional": "number", "String": "string"}
@@ -30,6 +31,9 @@ def import_constraints(text: str, name: str) -> Imported:
         It is no `constraints.json`.
     """
     document = _document(text)
+    task = quality_of(document, "constraints")
+    if task:
+        return import_thresholds(document, task, name, CONSTRAINTS)
     features = _features(document)
     config = mapping(document.get("monitoring_config"), "monitoring_config")
     contract, told = Drafted(identifier(name)), []
@@ -49,6 +53,9 @@ def import_statistics(text: str, name: str) -> Imported:
         It is no `statistics.json`.
     """
     document = _document(text)
+    task = quality_of(document, "metrics")
+    if task:
+        return import_metrics(document, task, name, STATISTICS)
     contract, told, columns = Drafted(identifier(name)), [], {}
     for feature in _features(document):
         of = str(feature["name"])
@@ -65,7 +72,11 @@ def import_statistics(text: str, name: str) -> Imported:
 def is_statistics(text: str) -> bool:
     """Whether it is `statistics.json` rather than `constraints.json`: both list features."""
     document = _document(text)
-    return "dataset" in document or any("statistics" in key for item in _features(document) for key in item)
+    if "dataset" in document or quality_of(document, "metrics"):
+        return True
+    if quality_of(document, "constraints"):
+        return False
+    return any("statistics" in key for item in _features(document) for key in item)
 
 
 def _document(text: str) -> dict[str, Any]:

@@ -95,6 +95,7 @@ VALUE_RULES = {
     "missing as NULL": ("x: missingValues", library("string", "missingValues", {"missingValues": [None, ""]}), ["a", "b", "c", "d"], None, 1),
     "missing number": ("x: missingValues", library("integer", "missingValues", {"missingValues": [-99]}), [1, 2, 3, None], -99, 1),
     "valid values": ("x: invalidValues", library("string", "invalidValues", {"validValues": ["f", "m", "it's"]}), ["f", "m", "f", "it's"], "F", 1),
+    "valid values and NULL": ("x: invalidValues", library("string", "invalidValues", {"validValues": ["f", None]}), ["f", None, "f", "f"], "F", 1),
     "valid dates": ("x: invalidValues", library("date", "invalidValues", {"validValues": ["2014-01-01"]}), [DAY] * 4, DAY + dt.timedelta(1), 1),
     "valid flags": ("x: invalidValues", library("boolean", "invalidValues", {"validValues": [True]}), [True] * 4, False, 1),
     "valid pattern": ("x: invalidValues", library("string", "invalidValues", {"pattern": "^[fm]$"}), ["f", "m", "f", "m"], "F", 1),
@@ -447,6 +448,7 @@ FAULTS = {
     "YAML's no among strings": (prop("string", enum=[{"value": False}]), "False is no string"),
     "an argument nobody reads": (library("string", "nullValues", {"mood": 1}), "argument mood is not supported"),
     "no values": (library("string", "invalidValues"), "validValues or pattern"),
+    "no value but NULL": (library("string", "invalidValues", {"validValues": [None]}), "at least one value"),
     "rows of a column": (library("string", "rowCount"), "belongs to the table"),
 }  # fmt: skip
 
@@ -462,7 +464,7 @@ def test_what_cannot_be_checked_is_refused_by_name(column: dict[str, Any], messa
 UNREADABLE = {
     "no YAML": ("a: [", "no YAML"),
     "a list": ("- a", "kind: DataContract"),
-    "another standard": ("kind: DataContract\napiVersion: v2.2.2\nid: a\nversion: '1'", "apiVersion must be v3.1.x"),
+    "another standard": ("kind: DataContract\napiVersion: v2.2.2\nid: a\nversion: '1'", "apiVersion must be v3.1.x or v3.0.x"),
     "no id": ("kind: DataContract\napiVersion: v3.1.0\nversion: '1'", "must have id"),
     "a wrong type": (document([{"name": "x", "required": "perhaps"}]), "schema.0.properties.0.required"),
     "a misspelt operator": (document([prop("string", quality=[{"metric": "nullValues", "mustBeLesThan": 1}])]), "schema[0].properties[0].quality[0].mustBeLesThan is not a key"),
@@ -486,3 +488,15 @@ def test_compiling_imports_neither_great_expectations_nor_arrow() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_contract_of_3_0_has_the_rules_of_3_1_and_what_3_1_has_no_metric_for_is_refused() -> None:
+    text = document([prop("string", required=True)], [{"metric": "rowCount", "mustBeGreaterThan": 1}])
+    old = text.replace("v3.1.0", "v3.0.2")
+    assert old != text
+    # 3.0 called the metric a rule.
+    older = old.replace("metric: rowCount", "rule: rowCount")
+    assert compile_rules(read_contract(old)) == compile_rules(read_contract(text))
+    assert compile_rules(read_contract(older)) == compile_rules(read_contract(text))
+    with pytest.raises(ContractFault, match="nullCheck is not supported"):
+        compile_rules(read_contract(document([library("string", "nullCheck")]).replace("v3.1.0", "v3.0.2")))

@@ -23,6 +23,8 @@ from checks.contract import read_contract
 from checks.expectations import RuleOutcome, check_contract
 from checks.imports.carried import Became, NotKnown
 from checks.imports.sagemaker import import_constraints, import_statistics, is_statistics
+from checks.skeleton import SystemDraft, assessment_text
+from governance.declared.metrics import METRICS
 
 
 class Closed(BaseModel):
@@ -288,6 +290,62 @@ def test_statistics_become_a_note_without_any_text_of_a_row() -> None:
     }
     assert "Quixotville" not in repr(found)
     assert [item.what for item in found.having(Became.NOT_CARRIED)] == ["age: distribution", "region: distribution"]
+
+
+QUALITY = {
+    "version": 0.0,
+    "regression_constraints": {
+        "mae": {"threshold": 2.5, "comparison_operator": "GreaterThanThreshold"},
+        "r2": {"threshold": 0.6, "comparison_operator": "LessThanThreshold"},
+        "mse": {"threshold": 9.0, "comparison_operator": "GreaterThanThreshold"},
+        "rmse": {"threshold": "high", "comparison_operator": "GreaterThanThreshold"},
+    },
+}
+
+
+def test_a_baseline_of_the_models_quality_becomes_drafts_of_criteria() -> None:
+    assert not is_statistics(json.dumps(QUALITY))
+    found = import_constraints(json.dumps(QUALITY), "c")
+    assert list(found.criteria) == [
+        {"metric": "mean_absolute_error", "direction": "above", "limit": 2.5},
+        {"metric": "r_squared", "direction": "below", "limit": 0.6},
+    ]
+    assert {criterion["metric"] for criterion in found.criteria} <= set(METRICS)
+    assert [item.what for item in found.having(Became.NOT_CARRIED)] == [
+        "regression_constraints.mse",
+        "regression_constraints.rmse",
+    ]
+    assert found.system == {"task": "regression"}
+    drafted = yaml.safe_load(assessment_text(SystemDraft("c", {}, task="regression"), found.criteria))
+    imported = [c for c in drafted["criteria"] if c["id"].startswith("imported")]
+    assert [(c["harm"], c["metric"], c["limit"], "columns" in c) for c in imported] == [
+        ("decisions_go_wrong", "mean_absolute_error", 2.5, False),
+        ("decisions_go_wrong", "r_squared", 0.6, False),
+    ]
+
+
+def test_several_classes_are_told_and_draft_nothing() -> None:
+    document = {"multiclass_classification_constraints": {"accuracy": {"threshold": 0.9}}}
+    found = import_constraints(json.dumps(document), "c")
+    assert not found.criteria and "several classes" in found.told[0].how
+
+
+def test_how_a_model_did_is_a_note_and_its_curves_are_told() -> None:
+    document = {
+        "version": 0.0,
+        "dataset": {"item_count": 50, "evaluation_time": "2024-01-01T00:00:00Z"},
+        "binary_classification_metrics": {
+            "recall": {"value": 0.8, "standard_deviation": "NaN"},
+            "confusion_matrix": {"0": {"0": 40, "1": 10}},
+        },
+    }
+    assert is_statistics(json.dumps(document))
+    found = import_statistics(json.dumps(document), "c")
+    assert found.summary == {"rows": 50, "metrics": {"recall": {"value": 0.8, "standard_deviation": "NaN"}}}
+    assert [item.what for item in found.having(Became.NOT_CARRIED)] == [
+        "binary_classification_metrics.confusion_matrix",
+        "dataset.evaluation_time",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"features": [{}]}', '{"features": 3}'])

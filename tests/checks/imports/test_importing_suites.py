@@ -24,7 +24,7 @@ from checks.counting import _import_great_expectations
 from checks.expectations import RuleOutcome, check_contract
 from checks.imports.carried import Became, Imported, NotKnown
 from checks.imports.great_expectations import import_suite
-from checks.rules import Rule
+from tests.peers.going_back import back
 
 ROWS = 120
 COLORS = ["red", "green", "blue", "a1"]
@@ -228,23 +228,6 @@ def test_any_suite_has_the_verdicts_of_great_expectations(peer: Peer, asked: lis
         assert unexpected is None or len(counted) != 1 or counted == [unexpected], (kind, kwargs)
 
 
-def back(rule: Rule) -> tuple[str, dict[str, Any]] | None:
-    """The expectation that a compiled rule is, the other way round; None for types and queries."""
-    if rule.expectation is None or rule.kind == "query":
-        return None
-    kwargs = {k: list(v) if isinstance(v, tuple) else v for k, v in rule.expectation.kwargs if v is not None}
-    if rule.kind == "row count":
-        low, high = (*rule.demand.operand, None)[:2] if len(rule.demand.operand) < 2 else rule.demand.operand
-        assert rule.demand.operator == "mustBeBetween"
-        return rule.expectation.type, {"min_value": low, "max_value": high}
-    if rule.demand.percent:
-        kwargs["mostly"] = round(1 - rule.demand.operand[0] / 100, 10)
-    kind = rule.expectation.type
-    if kind == "expect_column_values_to_be_valid":
-        kind = "expect_column_values_to_match_regex"
-    return kind, kwargs
-
-
 BACK = [
     (kind, kwargs)
     for kind, kwargs in EVERY
@@ -364,6 +347,34 @@ def test_of_every_expectation_something_is_told(asked: list[tuple[str, dict[str,
     found = _import([{"type": kind, "kwargs": kwargs} for kind, kwargs in asked])
     assert [t.what.split(" ")[1] for t in found.told] == [kind for kind, _ in asked]
     compile_rules(read_contract(yaml.safe_dump(found.contract, sort_keys=False)))
+
+
+def test_a_note_on_what_a_column_itself_promises_is_told() -> None:
+    note = {"notes": "As agreed."}
+    told = [
+        item.what
+        for kind in ("expect_column_values_to_be_unique", "expect_column_values_to_be_in_set")
+        for item in _import(
+            [
+                {
+                    "type": kind,
+                    "kwargs": {"column": "a", "value_set": ["x"]} if "set" in kind else {"column": "a"},
+                    "meta": note,
+                }
+            ]
+        ).having(Became.NOT_CARRIED)
+    ]
+    assert told == ["1. expect_column_values_to_be_unique (a): meta notes"]
+
+
+@pytest.mark.parametrize(
+    ("names", "logical"),
+    [(["INTEGER", "BYTEINT", "SMALLINT"], "integer"), (["DOUBLE_PRECISION", "FLOAT8", "NUMERIC"], "number")],
+)
+def test_the_names_of_other_databases_are_types_too(names: list[str], logical: str) -> None:
+    asked = [{"type": "expect_column_values_to_be_in_type_list", "kwargs": {"column": "a", "type_list": names}}]
+    (column,) = _import(asked).contract["schema"][0]["properties"]
+    assert column["logicalType"] == logical
 
 
 def test_two_ranges_of_one_column_are_two_rules_and_neither_is_lost() -> None:
