@@ -192,7 +192,7 @@ def _check_overlap(declaration: Declaration, landing: Landing, site: Site) -> di
     other = _other_key(declaration, landing, beside, site)
     if other:
         return asdict(Overlap(None, f"not evaluated: {other}"))
-    reference = {batch: lake_file(site, digest) for batch, digest in beside.items()}
+    reference = {batch: lake_file(site, declaration.id, digest) for batch, digest in beside.items()}
     with scratch() as folder, engine(folder) as connection:
         return asdict(overlap(connection, landing.path, reference, key, time))
 

@@ -139,7 +139,7 @@ class Keyprints:
         """Enters a landing's keys, and counts what it shares with every other. What is there is not entered again."""
         if self._index.execute("SELECT 1 FROM landing WHERE digest = ?", (digest,)).fetchone():
             return
-        prints = self._prints(lake_file(self._site, digest))
+        prints = self._prints(lake_file(self._site, self._declaration.id, digest))
         self._index.execute("BEGIN IMMEDIATE")
         try:
             merged = self._enter(batch, digest, prints)
