@@ -126,11 +126,14 @@ def test_what_is_landed_afterwards_leaves_the_person_out_and_holds(made: Made) -
     assert len(here().register.events("lookup.landed")) == landings
     assert HERS not in set(frame(declaration, "customers")["id"])
     send(made, LATER, persons=(*OTHERS, HERS, "pn-10"))
-    with (made.incoming / "applications.csv").open("a", encoding="utf-8") as file:
-        file.write("one more,short\n")
+    cases = [row["case"] for one in (BATCH, LATER) for row in made_rows(one)]
+    write_csv(made.incoming / "applications.csv", [{"case": case, "form": "short"} for case in cases])
     later = land_and_check(declaration, LATER, "production", here(4))
     assert list(frame(declaration, "customers")["id"]) == [*OTHERS, "pn-10"]
-    assert not HER_CASES & set(frame(declaration, "applications")["case"])
+    applications = frame(declaration, "applications")
+    assert set(applications["form"]) == {"short"}
+    assert set(applications["case"]) == set(cases) - HER_CASES
+    assert here().register.events("lookup.held") == []
     assert (later.landing.rows, list(later.unmet)) == (270, [])
     for path, text in everything(made.home):
         assert HERS not in text, path
@@ -193,14 +196,17 @@ def kept(declaration: Any) -> tuple[int, str]:
     return len(pd.read_parquet(found.path)), Path(found.path).stem
 
 
-def test_who_is_erased_from_one_system_stays_in_the_other_that_landed_the_same_bytes(made: Made) -> None:
+@pytest.mark.parametrize("first_id", ["loans", "loans_too"])
+def test_who_is_erased_from_one_system_stays_in_the_other_that_landed_the_same_bytes(made: Made, first_id: str) -> None:
     made.send(BATCH)
     ours, theirs = load(made.folder), twin(made)
+    if first_id == theirs.id:
+        ours, theirs = theirs, ours
     first, second = (land(one, BATCH, "production", here()) for one in (ours, theirs))
     assert first.digest == second.digest and files() == {first.digest}
     done = orders.erase(ours, [f"{BATCH}-17"], "case", here(2))
     (told,) = [item for item in done.remains if item["what"] == "system"]
-    assert told["name"] == "loans_too" and "keeps them" in told["note"]
+    assert told["name"] == theirs.id and "keeps them" in told["note"]
     new = done.replaced[0].new
     assert (kept(ours), kept(theirs)) == ((299, new), (300, first.digest))
     assert files() == {first.digest, new}
@@ -217,6 +223,21 @@ def test_who_is_erased_from_one_system_stays_in_the_other_that_landed_the_same_b
     assert (kept(ours), kept(theirs), files()) == ((298, another), (299, new), {new, another})
     assert {item.state for item in look_at_all(home(), here().register)} <= {"whole", "removed"}
     assert here().register.faults() == []
+
+
+def test_a_landing_that_is_the_one_of_before_removes_nothing_that_another_system_has(made: Made) -> None:
+    """Ours comes once more in another order; without her it is the very file that the other system has."""
+    made.send(BATCH)
+    ours, theirs = load(made.folder), twin(made)
+    land(ours, BATCH, "production", here())
+    new = orders.erase(ours, [f"{BATCH}-17"], "case", here(2)).replaced[0].new
+    turned = list(reversed(made_rows(BATCH)))
+    write_csv(made.incoming / f"{BATCH}.csv", [row for row in turned if row["case"] != f"{BATCH}-17"])
+    without = land(theirs, BATCH, "production", here(3)).digest
+    write_csv(made.incoming / f"{BATCH}.csv", turned)
+    land(ours, BATCH, "production", here(4))
+    assert (kept(ours), kept(theirs)) == ((299, new), (299, without))
+    assert files() == {new, without}
 
 
 def test_a_file_that_was_replaced_for_all_before_orders_were_acts_stays_so(made: Made) -> None:
