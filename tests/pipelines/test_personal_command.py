@@ -12,11 +12,12 @@ import pytest
 from assets import keyring
 from assets.home import Site, home, site
 from assets.landing import land
-from governance.cases.personal_orders import KINDS, orders_of
+from governance.cases.personal_orders import KINDS, due, orders_of
 from governance.declared.declarations import load
-from governance.people.acts import Refused, perform
+from governance.people.acts import Before, Refused, perform
 from governance.processes import BY_VERB
 from governance.record import ledger
+from governance.record.canonical import digest_of_bytes
 from tests import orders
 from tests.conftest import BATCHES, Made
 from tests.pipelines.test_acting import Terminal
@@ -74,6 +75,45 @@ def test_an_auditor_sees_who_had_whom_erased_and_an_engineer_may_not(made: Made,
     for path, text in everything(made.home):
         assert not re.search(rf"{HERS}(?!\d)|{HIS}(?!\d)", text), path
     assert made.aims("ledger", "verify").exit_code == 0
+
+
+def test_what_was_interrupted_is_shown_until_it_is_resumed(made: Made, landed: Any) -> None:
+    assert "Nothing was interrupted" in made.aims("personal", "resume").output
+    order = orders.ask(landed, [HERS], "case", here(2))
+    assert f"Not finished: {order.id}, erase loans" in made.aims("status").output
+    assert json.loads(made.aims("personal", "orders", "--json", check=1).output)["state"] == "ordered"
+    with here().register.reading() as connection:
+        (item,) = due(Before(connection, ledger.head(connection)[0] + 1, here(3).at), None)  # type: ignore[arg-type]
+    assert (item.id, item.system, item.owner, item.on.isoformat()) == (
+        f"{order.id}/finish",
+        "loans",
+        "dora",
+        "2024-07-02",
+    )
+    (path,) = home().lake.glob("*.parquet")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + b"x")
+    left = made.aims("personal", "resume", check=1)
+    assert f"{order.id} stays open: lake/" in left.output and "was altered" in left.output
+    path.write_bytes(whole)
+    assert f"{order.id} (erase, loans) had been interrupted, and is done now" in made.aims("personal", "resume").output
+    assert json.loads(made.aims("personal", "orders", "--json").output)["rows"] == 1
+    assert "Not finished" not in made.aims("status").output
+
+
+def test_a_list_of_before_orders_still_keeps_persons_out(made: Made, landed: Any) -> None:
+    key = keyring.suppression_key(here())
+    line = keyring.suppression(key, "loans", "case", HERS)
+    (home().keys / "suppressed-loans").write_text(f"{line}\n", "ascii")
+    body = {"sha256": digest_of_bytes(f"{line}\n".encode()), "run": ""}
+    here().register.record("key.kept", "keys/suppressed-loans", body, at=here().at)
+    found = orders.at_command(made, "", "find", "loans", "--json", persons=f"{HERS}\n{HIS}\n")
+    row = json.loads(found.output)
+    assert (row["line"], row["id"], row["state"]) == (1, None, "before orders were kept")
+    orders.erase(landed, [HERS, HIS], "case", here(2))
+    assert keyring.listed(here(), "loans")[line] == (the_orders()[0].seq,)
+    assert len(keyring.suppressed(here(), "loans")) == 2
+    assert land(landed, BATCH, "production", here(3)).rows == 298
 
 
 @pytest.mark.parametrize(
