@@ -17,7 +17,7 @@ from assets.landing import land, landed
 from governance.cases.personal_orders import KINDS, orders_of
 from governance.declared.declarations import load
 from governance.faults import UsageFault
-from governance.people.acts import SERVICE, perform
+from governance.people.acts import SERVICE, Refused, perform
 from governance.processes import BY_VERB
 from governance.record import ledger
 from governance.register import Register
@@ -130,6 +130,8 @@ def test_an_order_whose_list_is_altered_or_gone_stays_open_until_it_is_given_up(
         said = {"reason": "the list was lost with its disk"}
         perform(connection, BY_VERB["give-up-order"], order.id, said, account="lea", at=here(3).at)
     assert (the_order().state, ordering.left_open(here(4))) == ("given up", [])
+    with ledger.writing(here().register.engine) as connection, pytest.raises(Refused, match="is not open"):
+        perform(connection, BY_VERB["give-up-order"], order.id, said, account="lea", at=here(4).at)
     assert here().register.faults() == []
 
 

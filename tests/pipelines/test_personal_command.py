@@ -112,6 +112,8 @@ def test_a_list_of_before_orders_still_keeps_persons_out(made: Made, landed: Any
     assert (row["line"], row["id"], row["state"]) == (1, None, "before orders were kept")
     orders.erase(landed, [HERS, HIS], "case", here(2))
     assert keyring.listed(here(), "loans")[line] == (the_orders()[0].seq,)
+    orders.erase(landed, [HERS], "case", here(3))
+    assert keyring.listed(here(), "loans")[line] == tuple(order.seq for order in the_orders())
     assert len(keyring.suppressed(here(), "loans")) == 2
     assert land(landed, BATCH, "production", here(3)).rows == 298
 
