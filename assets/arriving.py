@@ -77,7 +77,7 @@ def _correction(
         return {name: known.get(name) for name in ("supersedes", "rows_before", "added", "removed", "changed")}
     named = {"supersedes": before.body["digest"], "rows_before": before.body["observed"]["rows"]}
     try:
-        old = lake_file(site, before.body["digest"])
+        old = lake_file(site, declaration.id, before.body["digest"])
     except Altered:
         # The new rows are as good as they are; what they were compared with is told by whoever reads it.
         return {**named, "added": None, "removed": None, "changed": None}

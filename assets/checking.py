@@ -190,7 +190,7 @@ def _ask_the_next(declaration: Declaration, batch: str, part: str, site: Site) -
     inputs = _check_inputs(declaration, subject, digest, site)
     if last is None or last.body["inputs"] == inputs or {**last.body["inputs"], "before": inputs["before"]} != inputs:
         return
-    if found_whole(site, lambda: lake_file(site, digest), part=subject):
+    if found_whole(site, lambda: lake_file(site, declaration.id, digest), part=subject):
         landing = landed(declaration, later, its, site)
         assert landing is not None
         check(declaration, landing, site)
@@ -217,7 +217,7 @@ def _check_overlap(declaration: Declaration, landing: Landing, site: Site) -> di
     other = _other_key(declaration, landing, beside, site)
     if other:
         return asdict(Overlap(None, f"not evaluated: {other}"))
-    reference = {batch: lake_file(site, digest) for batch, digest in beside.items()}
+    reference = {batch: lake_file(site, declaration.id, digest) for batch, digest in beside.items()}
     with scratch() as folder, engine(folder) as connection:
         return asdict(overlap(connection, landing.path, reference, key, time))
 

@@ -92,7 +92,7 @@ def _levels(declaration: Declaration, landing: Landing, levels: Sequence[Level],
     before = None
     if asks_about_it(declaration):
         earlier = preceding(declaration, landing.batch, site)
-        before = newest_in(lake_file(site, earlier[1].body["digest"]), columns) if earlier else None
+        before = newest_in(lake_file(site, declaration.id, earlier[1].body["digest"]), columns) if earlier else None
     when = dt.datetime.fromisoformat(_landed_at(landing, site)).astimezone(dt.UTC).replace(tzinfo=None)
     return evaluate(levels, Arrival(when, newest_in(landing.path, columns), before))
 

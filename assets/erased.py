@@ -1,12 +1,12 @@
-"""Which file stands in the lake for a landed digest, since rows of persons who were erased have been taken out of it.
+"""The file in the lake for a landed digest, and a landing that brings again what persons were erased from.
 
 A landing keeps the digest by which it was judged: what was measured of it stays as it was known, and nothing is judged
 anew because one person is gone. Only the file behind it is another one, under a digest of its own that is verified.
+Which one that is stands in the record (`governance.erased_files`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +16,21 @@ from assets.home import Site
 from assets.lake import verified
 from assets.landing_sql import engine, quoted_path
 from assets.sources import scratch
-
-ERASED = "personal.erased"
-
-
-def erasures(site: Site) -> dict[str, str]:
-    """Digest of a file → digest of the one that took its place."""
-    return {event.body["old"]: event.body["new"] for event in site.register.events(ERASED)}
+from governance.cases.personal_orders import ERASED
+from governance.erased_files import LANDED, files_by_system, last_of, replaced_in
 
 
-def standing(site: Site, digest: str) -> str:
-    """The digest of the file that now stands for a landed digest."""
-    return last_of(digest, erasures(site))
+def erasures(site: Site, system: str) -> dict[str, str]:
+    """Digest of a file → digest of the one that took its place in this system."""
+    return replaced_in(site.register.events(ERASED), system)
 
 
-def last_of(digest: str, replaced: Mapping[str, str]) -> str:
-    """What a digest became, however often its file was replaced."""
-    while digest in replaced:
-        digest = replaced[digest]
-    return digest
+def file_digest(site: Site, system: str, digest: str) -> str:
+    """The digest of the file that now stands for a landed digest of this system."""
+    return last_of(digest, erasures(site, system))
 
 
-def lake_file(site: Site, digest: str) -> Path:
+def lake_file(site: Site, system: str, digest: str) -> Path:
     """The file that now stands for a landed digest, its bytes verified.
 
     Raises
@@ -45,24 +38,39 @@ def lake_file(site: Site, digest: str) -> Path:
     Altered
         It is gone, or its bytes are others now.
     """
-    return verified(site.home.lake, standing(site, digest), ".parquet")
+    return verified(site.home.lake, file_digest(site, system, digest), ".parquet")
 
 
-def as_before(site: Site, subject: str, body: dict[str, Any], path: Path) -> tuple[dict[str, Any], Path]:
+def users_of_files(site: Site) -> dict[str, set[str]]:
+    """Digest of each file that stands for anything that was ever landed → the systems for which it does."""
+    users: dict[str, set[str]] = {}
+    for system, files in files_by_system(site.register.events(LANDED), site.register.events(ERASED)).items():
+        for digest in files.values():
+            users.setdefault(digest, set()).add(system)
+    return users
+
+
+def as_before(site: Site, kind: str, subject: str, body: dict[str, Any], path: Path) -> tuple[dict[str, Any], Path]:
     """A landing that brought the same rows as before, but for those that were erased, is the landing of before."""
-    last = site.register.last("batch.landed", subject)
-    found = erasures(site)
+    system, last = subject.split("/")[0], site.register.last(kind, subject)
+    found = erasures(site, system)
     if body["digest"] in found:  # what was erased does not come back under its old name
-        path.unlink(missing_ok=True)
-        return body, lake_file(site, body["digest"])
+        _remove_unused(site, path)
+        return body, lake_file(site, system, body["digest"])
     if last is None or last.body["digest"] not in found:
         return body, path
-    now = lake_file(site, last.body["digest"])
+    now = lake_file(site, system, last.body["digest"])
     if now != path and not _same_rows(now, path):
         return body, path
-    if now != path and path.stem not in found.values():
-        path.unlink()
+    if now != path:
+        _remove_unused(site, path)
     return {**body, "digest": last.body["digest"]}, now
+
+
+def _remove_unused(site: Site, path: Path) -> None:
+    """The file goes, unless it is what stands for another landing."""
+    if path.stem not in users_of_files(site):
+        path.unlink(missing_ok=True)
 
 
 def _same_rows(one: Path, other: Path) -> bool:

@@ -22,6 +22,7 @@ from assets.contrasts import contrasts_for
 from assets.demonstrating import enter_demonstration, wants_demonstration
 from assets.engines import table_of
 from assets.environment import note_environment
+from assets.erased import file_digest
 from assets.home import Site
 from assets.lake import Altered, keep_text, verified
 from assets.landing import Landing, NotArrived, Part, batch_part, landed, usable
@@ -282,7 +283,8 @@ def _is_whole(declaration: Declaration, batch: str, judged: dict[str, Any], site
     Rows that are gone were removed by somebody, who may have had to: only a judgement anew would ask for them.
     """
     subject = f"{declaration.id}/{batch}"
-    rows = [digest for name in ("data", "outcomes") if (digest := judged["inputs"][name])]
+    landed = [digest for name in ("data", "outcomes") if (digest := judged["inputs"][name])]
+    rows = [file_digest(site, declaration.id, digest) for digest in landed]
     there = [digest for digest in rows if (site.home.lake / f"{digest}.parquet").exists()]
     looks: list[Callable[[], object]] = [
         functools.partial(verified, site.home.lake, digest, ".parquet") for digest in there

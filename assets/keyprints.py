@@ -98,7 +98,7 @@ class Keyprints:
             if periods.part_of(self._declaration.system, batch) != "production":
                 continue
             try:
-                prints = self._prints(lake_file(self._site, digest))
+                prints = self._prints(lake_file(self._site, self._declaration.id, digest))
             except Altered:
                 continue  # a file that is gone or altered is nobody's; its batch says so when it is read
             self._enter(index, batch, digest, prints)
@@ -116,7 +116,7 @@ class Keyprints:
         """Enters a landing's keys, and counts what it shares with every other. What is there is not entered again."""
         if digest in self._index.numbers:
             return
-        prints = self._prints(lake_file(self._site, digest))
+        prints = self._prints(lake_file(self._site, self._declaration.id, digest))
         with self._files.alone():
             index = self._newest()
             if digest not in index.numbers:  # nor by another process, since we looked

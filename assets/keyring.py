@@ -23,10 +23,10 @@ from assets.home import Home, Site
 from assets.kept_keys import KEPT, kept_key
 from assets.lake import holding, keep_text
 from assets.stored import digests_of
+from governance.cases.personal_orders import DESTROYED, MADE, RING, Order
 from governance.faults import UsageFault
 from governance.record.canonical import digest_of_bytes
 
-MADE, DESTROYED = "personal.key_made", "personal.key_destroyed"
 # Hexadecimal digits of a pseudonym: 128 bits, so that two of a thousand million persons meet once in 10^20.
 LENGTH = 32
 
@@ -81,8 +81,26 @@ def ring(place: Home) -> list[Key]:
     return sorted(found, key=lambda key: (key.since, key.id))
 
 
-def make_key(site: Site) -> Key:
-    """A new key, which batches that come for the first time are pseudonymised with from now on."""
+def make_key(site: Site, order: Order | None = None) -> Key:
+    """A new key, which batches that come for the first time are pseudonymised with from now on.
+
+    The first one is made without an order, when the first column is pseudonymised.
+    """
+    key = (_left_by(site, order) if order else None) or _written(site)
+    body = {"id": key.id, "since": key.since} | ({"order": order.seq} if order else {})
+    site.register.record(MADE, f"{RING}/{key.id}", body, at=site.at)
+    return key
+
+
+def _left_by(site: Site, order: Order) -> Key | None:
+    """The key that was made for the order, where that was interrupted before it was recorded."""
+    made = [
+        key for key in ring(site.home) if dt.datetime.fromisoformat(key.since) >= dt.datetime.fromisoformat(order.at)
+    ]
+    return next((key for key in reversed(made) if site.register.last(MADE, f"{RING}/{key.id}") is None), None)
+
+
+def _written(site: Site) -> Key:
     since, own = site.at.astimezone(dt.UTC).isoformat(), secrets.token_bytes(32)
     text = json.dumps({"since": since, "secret": own.hex()})
     key, folder = Key(_id_of(text), since, own), folder_of(site.home)
@@ -92,7 +110,6 @@ def make_key(site: Site) -> Key:
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, folder / f"{key.id}.key")
-    site.register.record(MADE, f"keys/{key.id}", {"id": key.id, "since": key.since}, at=site.at)
     return key
 
 
@@ -111,41 +128,51 @@ def key_named(place: Home, name: str) -> Key | None:
     return next((key for key in ring(place) if key.id == name), None)
 
 
-def destroy_key(site: Site, name: str) -> None:
-    """Overwrites and removes a key: its pseudonyms lead back to nobody any more, and nothing is joined by them.
+def destroy_key(site: Site, order: Order) -> None:
+    """Overwrites and removes the key of an order: its pseudonyms lead back to nobody any more.
 
     Raises
     ------
     UsageFault
-        There is no such key.
+        The key is not there: it lies elsewhere, or was removed past this program.
     """
-    path = folder_of(site.home) / f"{name}.key"
-    if key_named(site.home, name) is None:
-        raise UsageFault(f"There is no key {name!r}. See `aims personal keys`.")
-    # Recorded first: should removing it fail, somebody is told so, and nothing says that a key is there that is not.
-    site.register.record(DESTROYED, f"keys/{name}", {"id": name}, at=site.at)
-    gone = path.rename(path.with_suffix(".gone"))
+    folder, name = folder_of(site.home), order.about
+    path, gone = folder / f"{name}.key", folder / f"{name}.gone"
+    if path.exists():
+        path.rename(gone)
+    if not gone.exists():
+        raise UsageFault(
+            f"The key {name} is not in {folder}, so {order.id} cannot be finished. Name its folder with "
+            f"AIMS_PSEUDONYM_KEYS; or, where there is none, give the order up (`aims act give-up-order`)."
+        )
     with gone.open("r+b") as file:
         file.write(secrets.token_bytes(gone.stat().st_size))
         file.flush()
         os.fsync(file.fileno())
+    # Recorded once nothing of the key is left, and before its file goes: so it can be told whether that was done.
+    site.register.record(DESTROYED, f"{RING}/{name}", {"id": name, "order": order.seq, "run": site.run}, at=site.at)
     gone.unlink()
 
 
-def suppress(site: Site, system: str, column: str, values: Iterable[str]) -> int:
-    """Puts persons on the list of those whose rows are not taken in again. Returns how many were not on it yet."""
-    known, key = suppressed(site, system), suppression_key(site)
-    new = {suppression(key, system, column, value) for value in values} - known
-    text = "".join(f"{item}\n" for item in sorted(known | new))
+def suppress(site: Site, system: str, persons: Iterable[str], order: int) -> None:
+    """Puts what stands for persons on the list of those whose rows are not taken in again, with the order's number."""
+    known = listed(site, system)
+    now = {**known, **{person: (*known.get(person, ()), order) for person in persons}}
+    lines = (" ".join((person, *map(str, dict.fromkeys(orders)))) for person, orders in sorted(now.items()))
+    text = "".join(f"{line}\n" for line in lines)
     # Recorded first: a list that was not written any more is the one of before, whose digest is known, too.
     body = {"sha256": digest_of_bytes(text.encode()), "run": site.run}
-    site.register.record(KEPT, _list_of(system), body, at=site.at)
+    site.register.record(KEPT, _list_of(system), body, at=site.at, unless="sha256")
     keep_text(site.home.root / _list_of(system), text)
-    return len(new)
 
 
 def suppressed(site: Site, system: str) -> frozenset[str]:
-    """What stands for the persons on the list.
+    """What stands for the persons on the list."""
+    return frozenset(listed(site, system))
+
+
+def listed(site: Site, system: str) -> dict[str, tuple[int, ...]]:
+    """What stands for each person on the list → the orders by which they came on it; none for those of before orders.
 
     Raises
     ------
@@ -155,9 +182,10 @@ def suppressed(site: Site, system: str) -> frozenset[str]:
     file = _list_of(system)
     digests, path = digests_of(site, KEPT, file), site.home.root / file
     if not digests and not path.exists():
-        return frozenset()
+        return {}
     remedy = "and put your copy back: persons who were erased would be taken in again"
-    return frozenset(holding(path, file, digests, remedy).read_text("ascii").split())
+    lines = holding(path, file, digests, remedy).read_text("ascii").splitlines()
+    return {line.split()[0]: tuple(map(int, line.split()[1:])) for line in lines}
 
 
 def suppression_key(site: Site) -> str:

@@ -88,7 +88,7 @@ def land(declaration: Declaration, batch: str, part: Part, site: Site) -> Landin
     subject = f"{declaration.id}/{batch}/{part}"
     _look_at_what_is_there(subject, site)
     try:
-        body, path = as_before(site, subject, *take_in(declaration, batch, part, site))
+        body, path = as_before(site, "batch.landed", subject, *take_in(declaration, batch, part, site))
     except NotArrived:
         # A source that is gone takes nothing with it: what was landed from it stays in use.
         before = landed(declaration, batch, part, site)
@@ -118,7 +118,7 @@ def _look_at_what_is_there(subject: str, site: Site) -> None:
     """What was landed before may be written over now: should it have been altered, that is noted first."""
     event = site.register.last("batch.landed", subject)
     if event is not None:
-        found_whole(site, lambda: lake_file(site, event.body["digest"]), part=subject)
+        found_whole(site, lambda: lake_file(site, subject.split("/")[0], event.body["digest"]), part=subject)
 
 
 def landed(declaration: Declaration, batch: str, part: Part, site: Site) -> Landing | None:
@@ -133,7 +133,7 @@ def landed(declaration: Declaration, batch: str, part: Part, site: Site) -> Land
     if event is None:
         return None
     body = event.body
-    path = lake_file(site, body["digest"])
+    path = lake_file(site, declaration.id, body["digest"])
     return Landing(declaration.id, batch, part, body["digest"], body["observed"]["rows"], path, body)
 
 
@@ -158,7 +158,13 @@ def batch_part(declaration: Declaration, batch: str) -> Part:
     return "reference" if wants_reference and declaration.system.sources.reference else "production"
 
 
-def take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tuple[dict[str, Any], Path]:
+def take_in(
+    declaration: Declaration, batch: str, part: Part, site: Site, naming: Sequence[tuple[str, str]] | None = None
+) -> tuple[dict[str, Any], Path]:
+    """The rows of a source as a file in the lake, and what the record will say of them.
+
+    `naming` says of which columns of the system the rows hold persons, where the source is not the system's own.
+    """
     _must_be_acquired(declaration, part, site)
     wanted = wanted_columns(declaration, part)
     with scratch() as folder, engine(folder) as connection:
@@ -170,7 +176,7 @@ def take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tup
             columns = reader.columns()
             observed = reader.observe(columns)
             prepared = prepare(declaration, part, reader.query(columns), tuple(columns), connection)
-            rows = treated(connection, declaration, batch, part, site, prepared.query, tuple(prepared.columns))
+            rows = treated(connection, declaration, batch, part, site, prepared.query, tuple(prepared.columns), naming)
             query, observed["personal"] = rows.query, rows.observed
         if part == "outcomes":
             query = _only_of_batch(declaration, batch, site, query, connection)

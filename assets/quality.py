@@ -276,7 +276,7 @@ def _reference(
     if frozen is None or not attributes:
         return {}
     digests = dict(frozen.body["inputs"]["batches"]).values()
-    paths = [lake_file(site, digest) for digest in digests]
+    paths = [lake_file(site, declaration.id, digest) for digest in digests]
     table = _view(connection, "rows_before", paths)
     there = {row[0] for row in connection.execute(f"SELECT column_name FROM (DESCRIBE {table})").fetchall()}
     return {name: _sizes(connection, table, [name]) for name in attributes if name in there}

@@ -64,7 +64,7 @@ def _reference_files(declaration: Declaration, site: Site) -> list[Path]:
     """The landed batches that the reference was frozen from."""
     event = site.register.last("reference.frozen", declaration.id)
     assert event is not None
-    return [lake_file(site, digest) for digest in event.body["inputs"]["batches"].values()]
+    return [lake_file(site, declaration.id, digest) for digest in event.body["inputs"]["batches"].values()]
 
 
 def _drawn(

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from assets.erased import last_of
 from assets.home import Home
 from assets.key_index import KeyFiles
 from assets.lake import Altered, holding, sha256_of
 from assets.profiles import GRID
+from governance.erased_files import LANDED, files_by_system
 from governance.record.ledger import Event
 from governance.record.timestamps import token_of
 from governance.register import Register
@@ -97,7 +97,7 @@ def _promised(register: Register) -> dict[str, _Promised]:
 
 def _spoken_of(register: Register) -> Iterator[tuple[str, str]]:
     """File → a digest that it was kept with, from every event that speaks of one."""
-    for event in register.events(("batch.landed", "lookup.landed")):
+    for event in register.events(LANDED):
         yield f"lake/{event.body['digest']}.parquet", event.body["digest"]
     for event in register.events("personal.erased"):
         yield f"lake/{event.body['new']}.parquet", event.body["new"]
@@ -121,9 +121,10 @@ def _spoken_of(register: Register) -> Iterator[tuple[str, str]]:
 
 def _needed(register: Register) -> Iterator[str]:
     """Files on which the newest event about something rests."""
-    replaced = {event.body["old"]: event.body["new"] for event in register.events("personal.erased")}
-    for event in [*_newest(register.events("batch.landed")), *_newest(register.events("lookup.landed"))]:
-        yield f"lake/{last_of(event.body['digest'], replaced)}.parquet"
+    landed = register.events(LANDED)
+    files = files_by_system(landed, register.events("personal.erased"))
+    for event in _newest(landed):
+        yield f"lake/{files[event.subject.split('/')[0]][event.body['digest']]}.parquet"
     for event in _newest(register.events("reference.frozen")):
         yield f"profiles/{event.body['profile']}.parquet"
         yield f"profiles/{event.body['grid']}{GRID}"

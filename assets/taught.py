@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from assets.erased import lake_file
 from assets.home import Site
-from assets.lake import verified
 from assets.landing import batch_part, usable
 from assets.landing_sql import engine, quoted_path
 from assets.sources import scratch
@@ -31,8 +31,8 @@ def note_overlap(declaration: Declaration, site: Site) -> dict[str, int]:
     last = site.register.last("model.overlap", subject)
     if not batches or (last and last.body["inputs"] == inputs):
         return dict(last.body["rows"]) if last else {}
-    taught = verified(site.home.lake, snapshot.body["digest"], ".parquet")
-    there = {batch: verified(site.home.lake, digest, ".parquet") for batch, digest in batches.items()}
+    taught = lake_file(site, declaration.id, snapshot.body["digest"])
+    there = {batch: lake_file(site, declaration.id, digest) for batch, digest in batches.items()}
     rows = _rows_in(taught, there, key)
     site.register.record("model.overlap", subject, {"inputs": inputs, "rows": rows, "run": site.run}, at=site.at)
     return rows

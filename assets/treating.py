@@ -7,17 +7,17 @@ and then every text column is looked at that nothing was decided about. What is 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-from duckdb.func import ARROW
 
 from assets.home import Site
-from assets.keyring import Key, key_named, newest_key, suppressed, suppression, suppression_key
+from assets.keyring import Key, key_named, newest_key, suppressed, suppression_key
 from assets.landing_sql import unreadable
 from assets.refusals import Held
+from assets.text_functions import listed_function, text_function
 from checks.sql_text import quoted_name
 from checks.undeclared import SAMPLE_OF_OTHERS, Finding, may_hold, undeclared
 from governance.declared.declarations import Declaration
@@ -47,8 +47,15 @@ def treated(
     site: Site,
     query: str,
     columns: Sequence[str],
+    naming: Sequence[tuple[str, str]] | None = None,
 ) -> Treated:
     """A batch's typed rows without the personal data that must not be kept.
+
+    Parameters
+    ----------
+    naming : pairs of columns, optional
+        Those whose values say whose a row is, each with the column of the system of which it holds values; the
+        system's own keys and entities unless said.
 
     Raises
     ------
@@ -60,7 +67,9 @@ def treated(
     ways = {name: item.treatment for name, item in declaration.system.treated.items() if name in columns}
     more = _recognisers()
     observed: dict[str, Any] = {"recognisers": [BUILT_IN, *(item.name for item in more)]}
-    query = _without_erased(connection, declaration, site, query, columns)
+    if naming is None:
+        naming = [(name, name) for name in columns if NAMING & set(declaration.system.columns[name].roles)]
+    query = _without_erased(connection, declaration, site, query, naming)
     key = _key_for(declaration, batch, part, site) if "pseudonymise" in ways.values() else None
     query = _rewritten(connection, declaration, query, columns, ways, key, more)
     for way in sorted(set(ways.values())):
@@ -134,21 +143,21 @@ def _key_for(declaration: Declaration, batch: str, part: Part, site: Site) -> Ke
 
 
 def _without_erased(
-    connection: duckdb.DuckDBPyConnection, declaration: Declaration, site: Site, query: str, columns: Sequence[str]
+    connection: duckdb.DuckDBPyConnection,
+    declaration: Declaration,
+    site: Site,
+    query: str,
+    naming: Sequence[tuple[str, str]],
 ) -> str:
     """The rows of persons who were erased are not taken in again, however often they are sent."""
-    listed = suppressed(site, declaration.id)
-    system, key = declaration.system, suppression_key(site) if listed else ""
-    naming = [name for name in columns if NAMING & set(system.columns[name].roles)] if listed else []
+    known = suppressed(site, declaration.id)
+    key = suppression_key(site) if known else ""
     kept = []
-    for place, name in enumerate(naming):
-
-        def is_listed(value: str, column: str = name) -> bool:
-            return suppression(key, declaration.id, column, value) in listed
-
-        _register(connection, f"aims_erased_{place}", is_listed, "BOOLEAN")
+    for place, (name, means) in enumerate(naming if known else ()):
+        function = f"aims_erased_{place}"
+        listed_function(connection, function, key, declaration.id, means, known)
         column = quoted_name(name)
-        kept.append(f"({column} IS NULL OR NOT aims_erased_{place}(CAST({column} AS VARCHAR)))")
+        kept.append(f"({column} IS NULL OR NOT {function}(CAST({column} AS VARCHAR)))")
     return f"SELECT * FROM ({query}) WHERE {' AND '.join(kept)}" if kept else query
 
 
@@ -170,9 +179,9 @@ def _rewritten(
             def pseudonym(value: str, key: Key = key, column: str = name) -> str:
                 return key.pseudonym(declaration.id, column, value)
 
-            _register(connection, function, pseudonym, "VARCHAR")
+            text_function(connection, function, pseudonym, "VARCHAR")
         elif way == "redact":
-            _register(connection, function, lambda value: redacted(value, more=more), "VARCHAR")
+            text_function(connection, function, lambda value: redacted(value, more=more), "VARCHAR")
         else:
             continue
         column = quoted_name(name)
@@ -187,21 +196,3 @@ def _called(function: str, column: str, *, always: bool) -> str:
         if always
         else f"CASE WHEN {may_hold(column)} THEN {function}({column}) ELSE {column} END"
     )
-
-
-def _register(connection: duckdb.DuckDBPyConnection, name: str, function: Callable[[str], Any], returns: str) -> None:
-    """A function of a text for the engine, called for a vector of rows at a time; NULL stays NULL."""
-    import pyarrow as pa
-
-    kind = pa.bool_() if returns == "BOOLEAN" else pa.string()
-
-    def of_vector(values: Any) -> Any:
-        known: dict[str, Any] = {}
-        made = []
-        for value in values.to_pylist():
-            if value is not None and value not in known:
-                known[value] = function(value)
-            made.append(None if value is None else known[value])
-        return pa.array(made, kind)
-
-    connection.create_function(name, of_vector, ["VARCHAR"], returns, type=ARROW)

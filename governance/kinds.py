@@ -26,9 +26,6 @@ PIPELINE = frozenset(
         "lookup.landed",
         "model.trained",
         "profile.kept",
-        "personal.erased",
-        "personal.key_destroyed",
-        "personal.key_made",
         "reference.frozen",
         "run.failed",
     }

@@ -218,9 +218,10 @@ class _Builder:
     def _erased(self, event: Event) -> None:
         """The file behind a landing is another one now; what was measured before stays as it was known."""
         body, about = event.body, event.subject.rsplit("/", 1)[0]
+        system = event.subject.split("/")[0]
         words = f"the same without {body['rows']} rows of persons who were erased"
-        name = self.graph.add(Node(f"erased:{body['new']}", "rows", words, body["new"], about, event.at))
-        before = [f"erased:{body['old']}", f"rows:{event.subject}:{body['old']}"]
+        name = self.graph.add(Node(f"erased:{system}:{body['new']}", "rows", words, body["new"], about, event.at))
+        before = [f"erased:{system}:{body['old']}", f"rows:{event.subject}:{body['old']}"]
         self.graph.link(next((one for one in before if one in self.graph.nodes), None), name)
 
     def _held(self, event: Event) -> None:

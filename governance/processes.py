@@ -7,7 +7,7 @@ from typing import Any
 
 from governance import reminders
 from governance.approval import accepting, assessing, releasing
-from governance.cases import concerns, corrective_action, incidents, quarantine, schema_changes
+from governance.cases import concerns, corrective_action, incidents, personal_orders, quarantine, schema_changes
 from governance.organisation import agreement
 from governance.organisation.management import Deadlines
 from governance.oversight import audit, review
@@ -25,6 +25,7 @@ PROCESSES: tuple[Any, ...] = (
     audit,
     concerns,
     incidents,
+    personal_orders,
     quarantine,
     schema_changes,
     review,

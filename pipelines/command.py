@@ -484,10 +484,20 @@ def _summary(found: Declarations, place: Home) -> None:
             f"  {case.id}  {case.system}  {case.criterion}  [{case.segment}]  {case.state.replace('_', ' ')}"
             + (f", in {batches}" if batches else "")
         )
+    _tell_open_orders(register)
     _tell_faults(found)
     click.echo("")
     click.echo("Next: aims due · aims nonconformities · aims verdicts --batch 2014Q2 · aims ledger verify · aims up")
     click.echo(f"Pages: {place.reports}")
+
+
+def _tell_open_orders(register: Register) -> None:
+    """Erasures and changes of keys that somebody ordered and that were interrupted."""
+    from governance.cases.personal_orders import KINDS, orders_of
+
+    for order in orders_of(register.events(KINDS)).values():
+        if order.is_open:
+            click.echo(f"Not finished: {order.id}, {order.what} {order.about} ({order.at[:10]}): aims personal resume")
 
 
 def _status_row(declaration: Declaration, place: Home) -> dict[str, Any]:

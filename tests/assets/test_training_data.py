@@ -15,6 +15,7 @@ from assets.reference import freeze_reference
 from assets.taught import note_overlap
 from assets.training import train
 from governance.approval.snapshots import Snapshot, snapshot_of
+from tests import orders
 from tests.assets.conftest import here
 from tests.conftest import BATCHES, PROVENANCE, SECRET, Made, contract_yaml, made_rows, system_yaml, write_csv
 
@@ -123,6 +124,10 @@ def test_rows_that_are_taught_and_judged_are_counted_by_batch(made: Made, load_m
     before = site.register.head()
     assert note_overlap(declaration, site) == {BATCHES[2]: 7, BATCHES[3]: 0}
     assert site.register.head() == before
+    # A person is erased from the snapshot and a batch, and another batch comes.
+    orders.erase(declaration, [f"{BATCHES[2]}-0"], "case", site)
+    land(declaration, BATCHES[4], "production", site)
+    assert note_overlap(declaration, site) == {BATCHES[2]: 6, BATCHES[3]: 0, BATCHES[4]: 0}
 
 
 def test_a_clean_snapshot_has_no_rows_in_any_batch(made: Made, load_made: Load) -> None:

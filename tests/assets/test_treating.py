@@ -22,6 +22,7 @@ from assets.landing import Held
 from assets.reference import freeze_reference
 from governance.declared.declarations import load
 from governance.faults import DeclarationFaults, UsageFault
+from tests import orders
 from tests.conftest import BATCHES, PROVENANCE, REFERENCE, ROWS, Made, contract_yaml, made_rows, system_yaml, write_csv
 
 BATCH = BATCHES[2]
@@ -240,13 +241,20 @@ def test_without_its_key_the_outcomes_of_a_batch_are_held_back(made: Made) -> No
     found = landing.land(declaration, BATCH, "production", here())
     name = found.body["observed"]["personal"]["key"]
     path = keyring.folder_of(here().home) / f"{name}.key"
-    keyring.destroy_key(here(2), name)
+    orders.destroy(name, here(2))
     assert not path.exists()
-    assert [event.subject for event in here().register.events("personal.*")] == [f"keys/{name}"] * 2
+    told = here().register.events("personal.*")
+    assert {event.subject for event in told} == {f"keys/{name}"}
+    assert [event.kind.split(".")[1] for event in told] == [
+        "key_made",
+        "destruction_requested",
+        "destruction_granted",
+        "key_destroyed",
+    ]
     with pytest.raises(Held, match=f"pseudonymised with the key {name}, which is not there any more"):
         landing.land(declaration, BATCH, "outcomes", here(3))
     with pytest.raises(UsageFault, match="There is no key"):
-        keyring.destroy_key(here(3), name)
+        orders.destroy(name, here(3))
 
 
 def test_keys_may_lie_elsewhere(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +276,7 @@ def test_an_erased_person_is_gone_and_nothing_else_is(made: Made, said: str | No
     outcomes = landing.land(declaration, BATCH, "outcomes", here())
     truth = [read(item.path).drop(index=17).reset_index(drop=True) for item in (before, outcomes)]
     was = [item.path for item in (before, outcomes)]
-    done = erasing.erase(declaration, [HERS], "case", here(2))
+    done = orders.erase(declaration, [HERS], "case", here(2))
     assert sorted((item.part, item.rows) for item in done.replaced) == [("outcomes", 1), ("production", 1)]
     after = [landing.landed(declaration, BATCH, part, here(3)) for part in ("production", "outcomes")]
     for item, old, path, left in zip(after, (before, outcomes), was, truth, strict=True):
@@ -289,7 +297,7 @@ def test_an_erased_person_is_not_landed_again_and_nothing_is_judged_anew(made: M
     declaration = declare(made)
     send(made, BATCH)
     before = landing.land(declaration, BATCH, "production", here())
-    erasing.erase(declaration, [HERS], "case", here(2))
+    orders.erase(declaration, [HERS], "case", here(2))
     again = landing.land(declaration, BATCH, "production", here(3))
     assert again.digest == before.digest and again.rows == ROWS - 1
     assert HERS not in set(read(again.path)["case"])
@@ -311,7 +319,7 @@ def test_superseded_and_held_files_are_searched_too(made: Made) -> None:
     write_csv(made.incoming / f"{BATCH}.csv", [{**row, "region": "west"} for row in rows])
     with pytest.raises(Held):
         land_and_check(declaration, BATCH, "production", here())
-    done = erasing.erase(declaration, [HERS], "case", here(2))
+    done = orders.erase(declaration, [HERS], "case", here(2))
     assert len(done.replaced) == 3
     assert all(HERS not in set(read(path)["case"]) for path in here().home.lake.glob("*.parquet"))
 
@@ -322,7 +330,7 @@ def test_the_reference_goes_on_without_the_person_and_is_not_frozen_anew(made: M
         send(made, batch)
     frozen = freeze_reference(declaration, here())
     land_and_check(declaration, BATCH, "production", here())
-    done = erasing.erase(declaration, [f"{REFERENCE[0]}-3"], "case", here(2))
+    done = orders.erase(declaration, [f"{REFERENCE[0]}-3"], "case", here(2))
     assert done.rows == 1
     assert freeze_reference(declaration, here(3)) == frozen
     assert len(here().register.events("reference.frozen")) == 1
@@ -345,35 +353,36 @@ def test_an_erasure_that_was_interrupted_is_finished_by_the_next(made: Made, mon
     with monkeypatch.context() as patched:
         patched.setattr(type(here().register), "record", killed)
         with pytest.raises(Killed):
-            erasing.erase(declaration, [HERS], "case", here(2))
-    assert lake_file(here(), before.digest) == before.path
+            orders.erase(declaration, [HERS], "case", here(2))
+    assert lake_file(here(), "loans", before.digest) == before.path
     # After it is recorded and before the old file goes.
     with monkeypatch.context() as patched:
         patched.setattr(erasing, "_remove", killed)
         with pytest.raises(Killed):
-            erasing.erase(declaration, [HERS], "case", here(2))
+            orders.erase(declaration, [HERS], "case", here(2))
     assert before.path.exists()
-    assert HERS not in set(read(lake_file(here(), before.digest))["case"])
-    assert erasing.erase(declaration, [HERS], "case", here(3)).replaced == []
-    assert kept_files(here()) == [f"{erasures(here())[before.digest]}.parquet"]
+    assert HERS not in set(read(lake_file(here(), "loans", before.digest))["case"])
+    assert orders.erase(declaration, [HERS], "case", here(3)).replaced == []
+    now = erasures(here(), "loans")[before.digest]
+    assert kept_files(here()) == [f"{now}.parquet"]
 
 
 def test_nobody_is_erased_who_is_not_there_and_an_altered_file_is_told(made: Made) -> None:
     declaration = declare(made)
     send(made, BATCH)
     found = landing.land(declaration, BATCH, "production", here())
-    assert erasing.erase(declaration, ["somebody else"], "case", here(2)).replaced == []
+    assert orders.erase(declaration, ["somebody else"], "case", here(2)).replaced == []
     found.path.write_bytes(found.path.read_bytes() + b"x")
     with pytest.raises(Altered):
-        erasing.erase(declaration, [HERS], "case", here(2))
+        orders.erase(declaration, [HERS], "case", here(2))
 
 
 def test_files_under_a_destroyed_key_are_named_as_what_remains(made: Made) -> None:
     declaration = declare(made, case="pseudonymise")
     send(made, BATCH)
     found = landing.land(declaration, BATCH, "production", here())
-    keyring.destroy_key(here(2), found.body["observed"]["personal"]["key"])
-    done = erasing.erase(declaration, [HERS], "case", here(2))
+    orders.destroy(found.body["observed"]["personal"]["key"], here(2))
+    done = orders.erase(declaration, [HERS], "case", here(2))
     assert done.replaced == [] and done.remains[0]["name"] == found.digest
     assert "can no longer be told" in done.remains[0]["note"]
 
@@ -391,7 +400,7 @@ def test_outcomes_of_an_erased_entity_go_by_the_keys_of_its_rows(made: Made) -> 
     write_csv(made.incoming / f"outcomes-{BATCH}.csv", [{"case": row["case"], "late": row["late"]} for row in rows])
     for part in ("production", "outcomes"):
         landing.land(declaration, BATCH, part, here())
-    done = erasing.erase(declaration, ["p7"], erasing.naming_column(declaration, None), here(2))
+    done = orders.erase(declaration, ["p7"], erasing.naming_column(declaration, None), here(2))
     assert sorted((item.part, item.rows) for item in done.replaced) == [("outcomes", 3), ("production", 3)]
     left = landing.landed(declaration, BATCH, "outcomes", here(3))
     assert left is not None

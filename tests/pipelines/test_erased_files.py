@@ -11,6 +11,7 @@ import pytest
 from assets import keyring
 from assets.home import home, site
 from governance.register import Register
+from tests import orders
 from tests.conftest import BATCHES, ROWS, Made, made_rows, write_csv
 
 BATCH, LATER = BATCHES[2], BATCHES[3]
@@ -19,14 +20,9 @@ HERS = f"{BATCH}-7"
 
 def erased(made: Made) -> Register:
     """One batch landed and judged, and one person erased from it at the command."""
-    from click.testing import CliRunner
-
-    from pipelines.command import main
-
     made.send_all()
     made.aims("run", "loans", BATCH)
-    said = CliRunner().invoke(main, ["personal", "erase", "loans"], input=f"{HERS}\n")
-    assert said.exit_code == 0, said.output
+    said = orders.at_command(made, orders.first_token(made), "erase", "loans", *orders.ERASE, persons=f"{HERS}\n")
     assert HERS not in said.output
     return home().register()
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import assets.judging
+from tests import orders
 from tests.conftest import BATCHES, Made, contract_yaml, made_rows, system_yaml, write_csv
 from tests.personal_corpus import Planted, planted
 
@@ -107,16 +108,12 @@ def test_a_fault_of_ours_is_told_without_its_text(made: Made, monkeypatch: pytes
 
 
 def test_persons_are_erased_by_the_command_from_standard_input(made: Made) -> None:
-    from click.testing import CliRunner
-
-    from pipelines.command import main
-
     made.send_all()
     made.aims("run", "loans", BATCHES[2], check=None)
     before = made.aims("verdicts", "--json").output
     asked = f"{BATCHES[2]}-17\n{BATCHES[0]}-5\n"
-    done = CliRunner().invoke(main, ["personal", "erase", "loans"], input=asked, env={"AIMS_HOME": str(made.home)})
-    assert done.exit_code == 0, done.output
+    token = orders.first_token(made)
+    done = orders.at_command(made, token, "erase", "loans", *orders.ERASE, persons=asked)
     assert "2 rows taken out of 2 files" in done.output and f"{BATCHES[2]}-17" not in done.output
     again = made.aims("run", "loans", BATCHES[2], check=None)
     assert "2024-03: nothing new" in again.output and "altered" not in again.output
@@ -124,13 +121,5 @@ def test_persons_are_erased_by_the_command_from_standard_input(made: Made) -> No
     for path, text in everything(made.home):
         assert not re.search(rf"{BATCHES[2]}-17(?!\d)", text), path
     assert made.aims("ledger", "verify", check=None).exit_code == 0
-    nobody = CliRunner().invoke(main, ["personal", "erase", "loans"], input="", env={"AIMS_HOME": str(made.home)})
-    assert nobody.exit_code == 2 and "Give 1 to 1000 identifiers" in nobody.output
-
-
-def test_keys_are_changed_listed_and_destroyed_by_the_command(made: Made) -> None:
-    assert "Nothing has been pseudonymised" in made.aims("personal", "keys").output
-    name = made.aims("personal", "rotate").output.split()[0]
-    assert name in made.aims("personal", "keys", "--json").output
-    assert "is destroyed" in made.aims("personal", "destroy-key", name).output
-    assert made.aims("personal", "destroy-key", name, check=2).exit_code == 2
+    nobody = orders.at_command(made, token, "erase", "loans", *orders.ERASE, check=2)
+    assert "Give 1 to 1000 identifiers" in nobody.output
