@@ -170,7 +170,10 @@ def take_in(declaration: Declaration, batch: str, part: Part, site: Site) -> tup
             columns = reader.columns()
             observed = reader.observe(columns)
             prepared = prepare(declaration, part, reader.query(columns), tuple(columns), connection)
-            rows = treated(connection, declaration, batch, part, site, prepared.query, tuple(prepared.columns))
+            # What a step made of a column was not seen by the reader.
+            short = frozenset[str]() if prepared.steps else reader.short
+            names = tuple(prepared.columns)
+            rows = treated(connection, declaration, batch, part, site, prepared.query, names, short=short)
             query, observed["personal"] = rows.query, rows.observed
         if part == "outcomes":
             query = _only_of_batch(declaration, batch, site, query, connection)

@@ -50,8 +50,14 @@ def treated(
     site: Site,
     query: str,
     columns: Sequence[str],
+    *,
+    short: frozenset[str] = frozenset(),
 ) -> Treated:
     """A batch's typed rows without the personal data that must not be kept.
+
+    Parameters
+    ----------
+    short : columns whose numbers are known to have too few digits to be anybody's
 
     Raises
     ------
@@ -74,7 +80,7 @@ def treated(
     named = [name for name in columns if name not in ways and looks_personal_by_name(name)]
     if named:
         observed["suspected_by_name"] = sorted(named)
-    numbers = [name for name in columns if declaration.types[name] in NUMBERS and name not in ways]
+    numbers = [name for name in columns if declaration.types[name] in NUMBERS and name not in {*ways, *short}]
     _must_hold_none(connection, query, texts, numbers, more)
     return Treated(query, observed)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from assets import erasing, keyring, landing
 from assets.checking import land_and_check
@@ -121,6 +122,20 @@ def test_national_numbers_that_come_as_numbers_hold_the_batch_back(made: Made, k
         landing.land(declaration, BATCH, "production", here())
     assert kept_files(here()) == []
     assert [event.kind for event in here().register.events("batch.*")] == ["batch.held"]
+
+
+def test_numbers_that_a_step_has_made_are_looked_at_however_short_they_came(made: Made) -> None:
+    """The reader saw four digits; the step puts the others before them."""
+    declaration = with_numbers(made, "integer", lambda place: place)
+    draw = random.Random(5)
+    values = {place: int(corpus.nhs(draw)) for place in range(40)}
+    system = declaration.system.model_dump(mode="json", by_alias=True, exclude_none=True)
+    step = {"id": "in_full", "recode": {"column": "patient", "values": values}, "reason": "numbers in full"}
+    system["preparation"] = [step]
+    contract = yaml.safe_load((made.folder / "contract.yaml").read_text(encoding="utf-8"))
+    made.declare(system=system, contract=contract)
+    with pytest.raises(Held, match=r"'patient' holds \d+ of 300 values with an? UK NHS number"):
+        landing.land(load(made.folder), BATCH, "production", here())
 
 
 def test_running_numbers_and_numbers_that_are_allowed_are_landed(made: Made) -> None:
