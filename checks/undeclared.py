@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 from checks.findings import CHANCE, FEWEST, SHARE, Finding, tail
 from checks.sql_text import quoted_name
 from checks.undeclared_numbers import Long, counts_in_sql, in_numbers
+from governance.recognised.contacts import IPV4
 from governance.recognised.forms import Form, Grade
 from governance.recognised.reading import FORMS, Recogniser, found_in, without_nobodys
+from governance.recognised.releases import releases_among
 from governance.recognised.sieves import LIKELY, NUMBERS, SURE, WORDS
 
 if TYPE_CHECKING:
@@ -111,8 +113,10 @@ def _likely(connection: duckdb.DuckDBPyConnection, query: str, column: str, coun
     values = _values(connection, query, column, _is_likely(quoted_name(column)), sample=SAMPLE)
     looked = [(without_nobodys(value), times) for value, times in values]
     held = sum(times for _, times in looked)
+    releases = releases_among((text for text, _ in looked), column)
     for form in FORMS:
-        rows = _rows_of(form, looked, named=form in named, present=counts.present * held / counts.likely)
+        of_form = [item for item in looked if item[0] not in releases] if form is IPV4 else looked
+        rows = _rows_of(form, of_form, named=form in named, present=counts.present * held / counts.likely)
         if rows:
             return Finding(column, form.name, rows, counts.present, at_least=held < counts.likely)
     return None

@@ -80,9 +80,14 @@ def number_that_is_named(name: str) -> Named | None:
     return None
 
 
+def words_of(name: str) -> list[str]:
+    """The words of a column's name, in small letters."""
+    return [word.lower() for word in _TOKEN.findall(name)]
+
+
 def looks_personal_by_name(name: str) -> bool:
     """Whether the words of a column's name are those of contact or identity data."""
-    words = [word.lower() for word in _TOKEN.findall(name)]
+    words = words_of(name)
     if words == ["name"] or _WORDS.intersection(words) or "".join(words) in _WORDS:
         return True
     return any(head in words and others.intersection(words) for head, others in _PAIRS)
