@@ -176,7 +176,10 @@ def take_in(
             columns = reader.columns()
             observed = reader.observe(columns)
             prepared = prepare(declaration, part, reader.query(columns), tuple(columns), connection)
-            rows = treated(connection, declaration, batch, part, site, prepared.query, tuple(prepared.columns), naming)
+            # What a step made of a column was not seen by the reader.
+            short = frozenset[str]() if prepared.steps else reader.short
+            names = tuple(prepared.columns)
+            rows = treated(connection, declaration, batch, part, site, prepared.query, names, naming, short=short)
             query, observed["personal"] = rows.query, rows.observed
         if part == "outcomes":
             query = _only_of_batch(declaration, batch, site, query, connection)

@@ -16,6 +16,7 @@ from assets.refusals import Held
 from assets.sources import Opened
 from checks.rules import DUCKDB_TYPES
 from checks.sql_text import quoted_name, quoted_text
+from checks.undeclared_numbers import LEAST
 from governance.declared.declarations import Declaration
 from governance.declared.periods import end_of
 from governance.declared.preparation import derived
@@ -65,6 +66,8 @@ class Reader:
         self.connection, self.declaration, self.part, self.batch = connection, declaration, part, batch
         self.opened, self.scan = opened, opened.scan
         self.found = {**self.scan.untaken, **self._described()}
+        # Columns whose numbers all have fewer digits than a person's: known once `query` has read them.
+        self.short: frozenset[str] = frozenset()
 
     def columns(self) -> dict[str, str]:
         """Columns of the source that are declared and have the declared type, with their type there.
@@ -158,8 +161,12 @@ class Reader:
             f"count(*) FILTER ({self._cast(name, kind)} IS NULL AND source.{quoted_name(name)} IS NOT NULL)"
             for name, kind in columns.items()
         ]
-        counts = self._counted(f"SELECT count(*), {', '.join(lost)} FROM source WHERE {inside}")
-        bad = {name: rows for name, rows in zip(columns, counts[1:], strict=True) if rows}
+        numbers = [name for name in columns if self.declaration.types[name] in ("integer", "number")]
+        asked = ", ".join(["count(*)", *lost, *(f"max({self._cast(name, columns[name])})" for name in numbers)])
+        counts = self._counted(f"SELECT {asked} FROM source WHERE {inside}")
+        largest = dict(zip(numbers, counts[1 + len(lost) :], strict=True))
+        self.short = frozenset(name for name, most in largest.items() if most is None or most < LEAST)
+        bad = {name: rows for name, rows in zip(columns, counts[1 : 1 + len(lost)], strict=True) if rows}
         problems = [
             f"The column {name!r} holds {rows} of {counts[0]} values that are not {self.declaration.types[name]}."
             for name, rows in bad.items()
@@ -191,7 +198,7 @@ class Reader:
             what = f"{outside} of {rows} rows lie outside the batch {self.batch}. Send each batch its own rows."
             raise Held(what, kind="period", rows=rows, offending=outside)
 
-    def _counted(self, query: str) -> Sequence[int]:
+    def _counted(self, query: str) -> Sequence[Any]:
         try:
             found = self.connection.execute(query).fetchone()
         except duckdb.Error as error:

@@ -1,7 +1,8 @@
 """What is done to the persons in a batch before anything of it is written, and what is looked for that nobody declared.
 
 In this order: rows of persons who were erased are left out, keys and entities are pseudonymised, texts are redacted,
-and then every text column is looked at that nothing was decided about. What is found holds the batch back.
+and then every column of texts or numbers is looked at that nothing was decided about. What is found holds the batch
+back.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from assets.keyring import Key, key_named, newest_key, suppressed, suppression_k
 from assets.landing_sql import unreadable
 from assets.refusals import Held
 from assets.text_functions import listed_function, text_function
+from checks.findings import Finding
 from checks.sql_text import quoted_name
-from checks.undeclared import SAMPLE_OF_OTHERS, Finding, may_hold, undeclared
+from checks.undeclared import SAMPLE_OF_OTHERS, may_hold, undeclared
 from governance.declared.declarations import Declaration
 from governance.declared.periods import part_of
 from governance.declared.personal import NAMING
@@ -28,6 +30,7 @@ from governance.faults import UsageFault
 from governance.recognised.column_names import looks_personal_by_name
 from governance.recognised.reading import BUILT_IN, Recogniser, redacted
 
+NUMBERS = ("integer", "number")
 BUILT_IN_ALONE, WITH_PRESIDIO = "built-in", "presidio"
 
 
@@ -48,6 +51,8 @@ def treated(
     query: str,
     columns: Sequence[str],
     naming: Sequence[tuple[str, str]] | None = None,
+    *,
+    short: frozenset[str] = frozenset(),
 ) -> Treated:
     """A batch's typed rows without the personal data that must not be kept.
 
@@ -56,6 +61,7 @@ def treated(
     naming : pairs of columns, optional
         Those whose values say whose a row is, each with the column of the system of which it holds values; the
         system's own keys and entities unless said.
+    short : columns whose numbers are known to have too few digits to be anybody's
 
     Raises
     ------
@@ -80,7 +86,8 @@ def treated(
     named = [name for name in columns if name not in ways and looks_personal_by_name(name)]
     if named:
         observed["suspected_by_name"] = sorted(named)
-    _must_hold_none(connection, query, texts, more)
+    numbers = [name for name in columns if declaration.types[name] in NUMBERS and name not in {*ways, *short}]
+    _must_hold_none(connection, query, texts, numbers, more)
     return Treated(query, observed)
 
 
@@ -91,21 +98,27 @@ def key_id(body: Mapping[str, Any]) -> str | None:
 
 
 def _must_hold_none(
-    connection: duckdb.DuckDBPyConnection, query: str, texts: Sequence[str], more: Sequence[Recogniser]
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    texts: Sequence[str],
+    numbers: Sequence[str],
+    more: Sequence[Recogniser],
 ) -> None:
     try:
-        found = undeclared(connection, query, texts, more=more)
+        found = undeclared(connection, query, texts, numbers=numbers, more=more)
     except duckdb.Error as error:
         raise unreadable(error) from None
     if found:
-        raise Held(f"{' '.join(map(str, found))} {_remedy(found)}", kind="personal")
+        are_numbers = any(item.column in numbers for item in found)
+        raise Held(f"{' '.join(map(str, found))} {_remedy(found, are_numbers)}", kind="personal")
 
 
-def _remedy(found: Sequence[Finding]) -> str:
+def _remedy(found: Sequence[Finding], are_numbers: bool) -> str:
     it = "it" if len(found) == 1 else "them"
     return (
         f"Declare {it} in system.yaml: drop {it} under `personal`; or give the column `personal: pseudonymise` (a key "
         f"or entity), `personal: redact` (a text), or `personal: {{treatment: allowed, reason: ...}}`."
+        + (" What is pseudonymised or redacted is `string` in the contract." if are_numbers else "")
     )
 
 

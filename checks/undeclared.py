@@ -1,7 +1,7 @@
 """Personal data that nobody declared, looked for in a batch before anything of it is written (A.7.2).
 
-The engine sorts out what cannot be any, in one scan of all text columns; the rest is looked at in Python, one distinct
-value at a time. Two questions are asked of a column:
+The engine sorts out what cannot be any, in one scan of all columns of texts and numbers; the rest is looked at in
+Python, one distinct value at a time. Numbers are in `undeclared_numbers`. Two questions are asked of a column of texts:
 
 - Is there one value that is enough by itself? Every value is looked at that has the shape of one.
 - Are there values that could be, and more of them than chance and other numbers explain? For that `SAMPLE` distinct
@@ -11,44 +11,27 @@ value at a time. Two questions are asked of a column:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from checks.findings import CHANCE, FEWEST, SHARE, Finding, tail
 from checks.sql_text import quoted_name
+from checks.undeclared_numbers import Long, counts_in_sql, in_numbers
+from governance.recognised.contacts import IPV4
 from governance.recognised.forms import Form, Grade
 from governance.recognised.reading import FORMS, Recogniser, found_in, without_nobodys
+from governance.recognised.releases import releases_among
 from governance.recognised.sieves import LIKELY, NUMBERS, SURE, WORDS
 
 if TYPE_CHECKING:
     import duckdb
 
-# Of a form that one value does not tell: from this share of a column's values on, and from so many rows.
-SHARE, FEWEST = 0.01, 3
 # Distinct values that such a share is told by; and those that others than the built-in recognisers look at.
 SAMPLE, SAMPLE_OF_OTHERS = 10_000, 2_000
-# How often a column of made-up numbers may be taken for one of persons.
-CHANCE = 1e-6
 # So many distinct values that are enough by themselves are counted, and no more are looked for.
 ENOUGH = 1_000
 _FETCHED = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a column holds, in how many of its values; `at_least` where not all of them were looked at."""
-
-    column: str
-    form: str
-    rows: int
-    of: int
-    at_least: bool = False
-
-    def __str__(self) -> str:
-        count = f"at least {self.rows}" if self.at_least else f"{self.rows}"
-        article = "an" if self.form[0].lower() in "aeio" else "a"
-        return f"The column {self.column!r} holds {count} of {self.of} values with {article} {self.form}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +42,14 @@ class _Counts:
 
 
 def undeclared(
-    connection: duckdb.DuckDBPyConnection, query: str, columns: Sequence[str], *, more: Sequence[Recogniser] = ()
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    columns: Sequence[str],
+    *,
+    numbers: Sequence[str] = (),
+    more: Sequence[Recogniser] = (),
 ) -> list[Finding]:
-    """Which of these text columns of a query hold personal data; one finding a column, the surest.
+    """Which of these columns of a query, texts and `numbers`, hold personal data; one finding a column, the surest.
 
     Raises
     ------
@@ -69,25 +57,32 @@ def undeclared(
         The source breaks off while it is read.
     """
     found = []
-    for column, counts in _counted(connection, query, columns).items():
+    texts, long = _counted(connection, query, columns, numbers)
+    for column, counts in texts.items():
         finding = _sure(connection, query, column, counts) or _likely(connection, query, column, counts)
         if finding is None and more and counts.present:
             finding = _by_others(connection, query, column, counts, more)
         if finding is not None:
             found.append(finding)
-    return found
+    return [*found, *in_numbers(connection, query, long)]
 
 
-def _counted(connection: duckdb.DuckDBPyConnection, query: str, columns: Sequence[str]) -> dict[str, _Counts]:
-    if not columns:
-        return {}
-    asked = ", ".join(
+def _counted(
+    connection: duckdb.DuckDBPyConnection, query: str, texts: Sequence[str], numbers: Sequence[str]
+) -> tuple[dict[str, _Counts], dict[str, Long]]:
+    """What must be looked at more closely of each column, in one scan."""
+    if not texts and not numbers:
+        return {}, {}
+    asked = [
         f"count({name}), count(*) FILTER ({_is_sure(name)}), count(*) FILTER ({_is_likely(name)})"
-        for name in map(quoted_name, columns)
-    )
-    row = connection.execute(f"SELECT {asked} FROM ({query})").fetchone()
+        for name in map(quoted_name, texts)
+    ]
+    asked += [", ".join(counts_in_sql(name)) for name in map(quoted_name, numbers)]
+    row = connection.execute(f"SELECT {', '.join(asked)} FROM ({query})").fetchone()
     assert row is not None
-    return {column: _Counts(*row[3 * place : 3 * place + 3]) for place, column in enumerate(columns)}
+    left = iter(row)
+    of_texts = {column: _Counts(next(left), next(left), next(left)) for column in texts}
+    return of_texts, {column: Long(next(left), next(left)) for column in numbers}
 
 
 def _sure(connection: duckdb.DuckDBPyConnection, query: str, column: str, counts: _Counts) -> Finding | None:
@@ -118,8 +113,10 @@ def _likely(connection: duckdb.DuckDBPyConnection, query: str, column: str, coun
     values = _values(connection, query, column, _is_likely(quoted_name(column)), sample=SAMPLE)
     looked = [(without_nobodys(value), times) for value, times in values]
     held = sum(times for _, times in looked)
+    releases = releases_among((text for text, _ in looked), column)
     for form in FORMS:
-        rows = _rows_of(form, looked, named=form in named, present=counts.present * held / counts.likely)
+        of_form = [item for item in looked if item[0] not in releases] if form is IPV4 else looked
+        rows = _rows_of(form, of_form, named=form in named, present=counts.present * held / counts.likely)
         if rows:
             return Finding(column, form.name, rows, counts.present, at_least=held < counts.likely)
     return None
@@ -142,22 +139,6 @@ def _rows_of(form: Form, looked: Sequence[tuple[str, int]], *, named: bool, pres
     if rows < max(FEWEST, SHARE * present):
         return 0
     return rows if form.chance >= 0.5 or tail(valid, candidates, form.chance) < CHANCE else 0
-
-
-def tail(hits: int, of: int, chance: float) -> float:
-    """Upper bound on the probability of so many hits or more, each by `chance`: exp(-n KL(h/n ‖ chance)).
-
-    References
-    ----------
-    H. Chernoff (1952), Ann. Math. Statist. 23(4), 493-507, doi:10.1214/aoms/1177729330.
-    """
-    share = hits / of if of else 0.0
-    if share <= chance:
-        return 1.0
-    apart = share * math.log(share / chance)
-    if share < 1.0:
-        apart += (1 - share) * math.log((1 - share) / (1 - chance))
-    return math.exp(-of * apart)
 
 
 def _by_others(

@@ -48,6 +48,10 @@ class Form:
         Whether a value must not be part of a longer word. False where the shape says that itself.
     sure : bool
         Whether one value that is written so can be enough by itself.
+    whole : str
+        The digits of a whole number that is one, where more than the `bare` writing is usual there.
+    zeros : int
+        How many noughts at its beginning a number can have lost by being kept as a whole number.
     """
 
     name: str
@@ -58,6 +62,8 @@ class Form:
     chance: float = 1.0
     edges: bool = True
     sure: bool = True
+    whole: str = ""
+    zeros: int = 0
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -69,6 +75,12 @@ class Form:
     def context(self) -> re.Pattern[str] | None:
         """The words, as a pattern."""
         return re.compile(rf"(?i)(?<![^\W_])(?:{self.words})(?![^\W\d_])") if self.words else None
+
+    def written_out(self, number: int) -> str | None:
+        """The digits of a whole number as this form has them, lost noughts put back; None where it cannot be one."""
+        shape, digits = self.whole or self.bare, str(number)
+        tries = (f"{'0' * lost}{digits}" for lost in range(self.zeros + 1))
+        return next((text for text in tries if shape and re.fullmatch(shape, text)), None)
 
     def is_named_by(self, text: str) -> bool:
         """Whether the words of this form are in a text, such as the name of a column."""

@@ -61,7 +61,7 @@ FORMS = (
     ),
     Form(
         "UK NHS number", r"\d{3}[ -]\d{3}[ -]\d{4}", checked(_valid(nhs)), bare=r"\d{10}",
-        words=r"nhs|patient|health", chance=0.091, sure=False,
+        words=r"nhs|patient|health", chance=0.091, sure=False, zeros=1,
     ),
     Form(
         "German tax number", r"\d{2} \d{3} \d{3} \d{3}", sure_if_written(_valid(idnr), " "), bare=r"[1-9]\d{10}",
@@ -88,23 +88,25 @@ FORMS = (
     ),
     Form(
         "Belgian national number", r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}", sure_if_written(_valid(nn)), bare=r"\d{11}",
-        words=r"rijksregister\w*|insz|niss|nrn|national[ _-]?n\w+|registre", chance=0.021,
+        words=r"rijksregister\w*|insz|niss|nrn|national[ _-]?n\w+|registre", chance=0.021, zeros=2,
     ),
-    Form("Polish PESEL", "", checked(_valid(pesel)), bare=r"\d{11}", words=r"pesel", chance=0.1, sure=False),
+    Form(
+        "Polish PESEL", "", checked(_valid(pesel)), bare=r"\d{11}", words=r"pesel", chance=0.1, sure=False, zeros=2,
+    ),
     Form(
         "Swedish personal number", r"(?:19|20)?\d{6}[-+]\d{4}", checked(_is_personnummer), bare=r"(?:19|20)\d{10}",
-        words=r"personn\w*|pnr|person[ _-]?number", chance=0.1, sure=False,
+        words=r"personn\w*|pnr|person[ _-]?number", chance=0.1, sure=False, whole=r"(?:19|20)?\d{10}", zeros=1,
     ),
     Form("Finnish identity code", r"\d{6}[-+A-FU-Y]\d{3}[0-9A-Y]", checked(_valid(hetu), Grade.SURE)),
     Form(
         "Norwegian birth number", r"\d{6} \d{5}", sure_if_written(_valid(fodselsnummer), " "), bare=r"\d{11}",
-        words=r"f[øo]dselsn\w*|fnr|personnummer", chance=0.009,
+        words=r"f[øo]dselsn\w*|fnr|personnummer", chance=0.009, zeros=1,
     ),
     Form("Swiss insurance number", r"756\.\d{4}\.\d{4}\.\d{2}", sure_if_written(_valid(ahv), r"\."), bare=r"756\d{10}",
          words=r"ahv|avs", chance=0.1),
     Form(
         "Brazilian CPF", r"\d{3}\.\d{3}\.\d{3}-\d{2}", sure_if_written(_valid(cpf)), bare=r"\d{11}",
-        words=r"cpf|cadastro", chance=0.01,
+        words=r"cpf|cadastro", chance=0.01, zeros=2,
     ),
     Form(
         "Indian Aadhaar number", r"[2-9]\d{3}[ -]\d{4}[ -]\d{4}", checked(_valid(aadhaar)), bare=r"[2-9]\d{11}",

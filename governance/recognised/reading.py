@@ -12,7 +12,7 @@ from governance.recognised.forms import NEAR, Form, Grade
 
 FORMS: tuple[Form, ...] = (*contacts.FORMS, *identity_numbers.FORMS, *persons.FORMS)
 # What the built-in recognisers are called in the record; the number goes up when they would find something else.
-BUILT_IN = "built-in/1"
+BUILT_IN = "built-in/2"
 # What is often written and nobody's: moments, digests, the ids of runs.
 _NOBODYS = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}:?\d{2})?|\b[0-9a-f]{32,}\b"

@@ -6,12 +6,14 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from assets import erasing, keyring, landing
 from assets.checking import land_and_check
@@ -23,6 +25,7 @@ from assets.reference import freeze_reference
 from governance.declared.declarations import load
 from governance.faults import DeclarationFaults, UsageFault
 from tests import orders
+from tests import personal_corpus as corpus
 from tests.conftest import BATCHES, PROVENANCE, REFERENCE, ROWS, Made, contract_yaml, made_rows, system_yaml, write_csv
 
 BATCH = BATCHES[2]
@@ -86,7 +89,7 @@ def test_the_clean_twin_is_landed_and_says_who_looked(made: Made) -> None:
     declaration = declare(made)
     send(made, BATCH)
     found = landing.land(declaration, BATCH, "production", here())
-    assert found.body["observed"]["personal"] == {"recognisers": ["built-in/1"]}
+    assert found.body["observed"]["personal"] == {"recognisers": ["built-in/2"]}
 
 
 def test_a_column_that_is_only_called_so_is_landed_and_told(made: Made) -> None:
@@ -97,6 +100,52 @@ def test_a_column_that_is_only_called_so_is_landed_and_told(made: Made) -> None:
     write_csv(made.incoming / f"{BATCH}.csv", [{**row, "surname": "north"} for row in made_rows(BATCH)])
     found = landing.land(load(made.folder), BATCH, "production", here())
     assert found.body["observed"]["personal"]["suspected_by_name"] == ["surname"]
+
+
+def with_numbers(made: Made, kind: str, numbers: Callable[[int], Any], *, personal: Any = None) -> Any:
+    """The made system with a column `patient` of numbers, and one batch that holds them."""
+    system, contract = system_yaml(str(made.incoming)), contract_yaml()
+    system["columns"]["patient"] = {"roles": ["feature"]} | ({"personal": personal} if personal else {})
+    contract["schema"][0]["properties"].append({"name": "patient", "logicalType": kind})
+    made.declare(system=system, contract=contract)
+    write_csv(made.incoming / f"{BATCH}.csv", [{**r, "patient": numbers(n)} for n, r in enumerate(made_rows(BATCH))])
+    return load(made.folder)
+
+
+@pytest.mark.parametrize(("kind", "ending"), [("integer", ""), ("number", ".0")], ids=["whole", "with gaps"])
+def test_national_numbers_that_come_as_numbers_hold_the_batch_back(made: Made, kind: str, ending: str) -> None:
+    """With gaps they are written with a nought behind the point, and read as numbers that need not be whole."""
+    draw = random.Random(5)
+    declaration = with_numbers(made, kind, lambda place: "" if place % 3 else f"{corpus.nhs(draw).lstrip('0')}{ending}")
+    with pytest.raises(
+        Held, match=r"'patient' holds \d+ of 100 values with an? UK NHS number.*`string` in the contract"
+    ):
+        landing.land(declaration, BATCH, "production", here())
+    assert kept_files(here()) == []
+    assert [event.kind for event in here().register.events("batch.*")] == ["batch.held"]
+
+
+def test_numbers_that_a_step_has_made_are_looked_at_however_short_they_came(made: Made) -> None:
+    """The reader saw four digits; the step puts the others before them."""
+    declaration = with_numbers(made, "integer", lambda place: place)
+    draw = random.Random(5)
+    values = {place: int(corpus.nhs(draw)) for place in range(40)}
+    system = declaration.system.model_dump(mode="json", by_alias=True, exclude_none=True)
+    step = {"id": "in_full", "recode": {"column": "patient", "values": values}, "reason": "numbers in full"}
+    system["preparation"] = [step]
+    contract = yaml.safe_load((made.folder / "contract.yaml").read_text(encoding="utf-8"))
+    made.declare(system=system, contract=contract)
+    with pytest.raises(Held, match=r"'patient' holds \d+ of 300 values with an? UK NHS number"):
+        landing.land(load(made.folder), BATCH, "production", here())
+
+
+def test_running_numbers_and_numbers_that_are_allowed_are_landed(made: Made) -> None:
+    running = with_numbers(made, "integer", lambda place: 4_000_000_000 + place)
+    landing.land(running, BATCH, "production", here())
+    draw, allowed = random.Random(5), {"treatment": "allowed", "reason": "patients are followed by their number"}
+    declaration = with_numbers(made, "integer", lambda _: corpus.nhs(draw), personal=allowed)
+    found = landing.land(declaration, BATCH, "production", here())
+    assert found.body["observed"]["personal"] == {"recognisers": ["built-in/2"], "allowed": ["patient"]}
 
 
 def test_what_is_allowed_with_a_reason_is_kept_as_it_is(made: Made) -> None:
@@ -122,7 +171,7 @@ def test_recognisers_that_are_asked_for_are_named_and_others_refused(
     send(made, BATCH)
     monkeypatch.setenv("AIMS_PERSONAL", "presidio")
     seen = landing.land(declaration, BATCH, "production", here()).body["observed"]["personal"]["recognisers"]
-    assert seen[0] == "built-in/1" and seen[1].startswith("presidio/2")
+    assert seen[0] == "built-in/2" and seen[1].startswith("presidio/2")
     monkeypatch.setenv("AIMS_PERSONAL", "magic")
     with pytest.raises(UsageFault, match="AIMS_PERSONAL=magic is not known"):
         landing.land(declaration, BATCH, "production", here())

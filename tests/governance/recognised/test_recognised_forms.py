@@ -11,7 +11,17 @@ import pytest
 from governance.recognised.forms import Form, Grade
 from governance.recognised.reading import FORMS, found_in, redacted
 from governance.recognised.sieves import LIKELY, NUMBERS, SURE, WORDS
-from tests.measured_recognisers import kept, tables, without_presidio
+from tests.measured_recognisers import (
+    COLUMNS_A_FORM,
+    COLUMNS_A_KIND,
+    NUMBERS_BEGIN,
+    NUMBERS_END,
+    kept,
+    tables,
+    without_presidio,
+)
+from tests.number_corpus import NOBODYS
+from tests.number_corpus import NUMBERED as WHOLE
 from tests.personal_corpus import MADE, decoys, planted
 
 BY_NAME = {form.name: form for form in FORMS}
@@ -123,6 +133,16 @@ def test_the_page_shows_what_is_found() -> None:
     """Presidio's column is counted when the page is written: it takes half a minute."""
     now = tables(lambda _: ())
     assert without_presidio(kept()) == without_presidio(now), "run python -m tests.measured_recognisers"
+
+
+def test_the_page_shows_which_columns_of_whole_numbers_are_held() -> None:
+    """Every planted column, and of the clean ones no more than are told; the counts are made when the page is written."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in kept(NUMBERS_BEGIN, NUMBERS_END).splitlines()]
+    counts = {row[0]: [int(cell) for cell in row[1:]] for row in rows if row and row[-1].isdigit()}
+    planted_columns = [row for name, row in counts.items() if len(row) == 3 and name != "**all**"]
+    assert len(planted_columns) == len(WHOLE) + 1 and set(NOBODYS) <= set(counts)
+    assert all(row == [COLUMNS_A_FORM, COLUMNS_A_FORM, 0] for row in planted_columns)
+    assert all(counts[kind][0] == COLUMNS_A_KIND for kind in NOBODYS)
 
 
 def test_presidio_finds_what_it_knows_without_a_language_model_and_without_the_network(
