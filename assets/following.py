@@ -1,4 +1,4 @@
-"""Follows every open case: attaches facts, observes later batches, reminds of what is due; and every assessment.
+"""Follows every open case: facts, batches that are held since, later batches, what is due; and every assessment.
 
 Level-triggered: it looks at what the record says now, so it may run as often as one likes, and what a killed run left
 undone is done by the next one. Nothing here decides anything; people do (`governance.cases.corrective_action`).
@@ -17,9 +17,10 @@ from assets.observing import observe
 from assets.reassessing import note_changes, suspect_overdue
 from assets.replaying import replay_pending
 from governance import processes, reminders
+from governance.batches import out_of_use
 from governance.cases import nonconformity
 from governance.cases.incidents import find_late
-from governance.cases.nonconformity import FACTS, Nonconformity
+from governance.cases.nonconformity import FACTS, SET_ASIDE, TAKEN_BACK, Nonconformity
 from governance.declared.declarations import Declaration
 from governance.faults import DeclarationFaults, Fault
 from governance.organisation.laid_down import declared_deadlines
@@ -56,6 +57,9 @@ def follow(declarations: Mapping[str, Declaration], site: Site) -> Followed:
         faults = error.faults
     asked = sum(_look_after(declaration, deadlines, site) for declaration in declarations.values())
     cases = [case for case in site.register.nonconformities() if case.is_open]
+    unused = {system: out_of_use(site.register, system) for system in {case.system for case in cases}}
+    for case in cases:
+        _set_aside(case, unused[case.system], site)
     facts = sum(_attach(case, declarations, site) for case in cases)
     observations = sum(observe(case, site) for case in cases)
     reminded = _remind(site, deadlines) if deadlines else 0
@@ -91,6 +95,26 @@ def _append(case: Nonconformity, step: str, facts: list[dict[str, Any]], site: S
         body = {"case": case.opened_seq, "step": step, "facts": facts}
         ledger.append(connection, FACTS, case.subject, body, actor=SERVICE, at=site.at)
     return True
+
+
+def _set_aside(case: Nonconformity, unused: frozenset[str], site: Site) -> None:
+    """Says which of its batches are held back or discarded since, and which of those are in use again."""
+    if not any(_turned(case, unused)):
+        return
+    with ledger.writing(site.register.engine) as connection:
+        now = nonconformity.current(connection, case.subject)
+        if now is None or now.opened_seq != case.opened_seq or not now.is_open:
+            return
+        for kind, batches in zip((SET_ASIDE, TAKEN_BACK), _turned(now, unused), strict=True):
+            for batch in sorted(batches):
+                body = {"case": case.opened_seq, "batch": batch}
+                ledger.append(connection, kind, case.subject, body, actor=SERVICE, at=site.at)
+
+
+def _turned(case: Nonconformity, unused: frozenset[str]) -> tuple[set[str], set[str]]:
+    """Its batches that are out of use since, and those that are in use again."""
+    own, aside = {*case.batches, *(seen.batch for seen in case.observations)}, set(case.aside)
+    return (own & unused) - aside, aside - unused
 
 
 def _remind(site: Site, deadlines: Deadlines) -> int:

@@ -27,8 +27,7 @@ from assets.sources import address_of, open_source, scratch
 from assets.stored import found_whole
 from assets.treating import treated
 from checks.sql_text import quoted_name
-from governance.absence import OF_ROWS
-from governance.batches import Standing, standing, standings
+from governance.batches import out_of_use, standing
 from governance.declared.acquisition import refused, required_facts
 from governance.declared.declarations import Declaration
 from governance.declared.periods import part_of
@@ -144,12 +143,8 @@ def usable(declaration: Declaration, batch: str, part: Part, site: Site) -> Even
 
 def judged_and_in_use(declaration: Declaration, site: Site) -> dict[str, Event]:
     """Batch (or window) → its newest judgement, without batches of which nothing may be used any more."""
-    unused = {batch for (batch, part), one in standings(site.register, declaration.id).items() if _is_gone(part, one)}
+    unused = out_of_use(site.register, declaration.id)
     return {b: event for b, event in site.register.judged_batches(declaration.id).items() if b not in unused}
-
-
-def _is_gone(part: str, stands: Standing) -> bool:
-    return part in OF_ROWS and stands.newest is not None and stands.usable is None
 
 
 def batch_part(declaration: Declaration, batch: str) -> Part:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from assets.rejudging import labels_of
+from governance.batches import out_of_use
 from governance.cases import nonconformity
 from governance.cases.effectiveness import registered
 from governance.cases.nonconformity import OBSERVED, PLANNED, Nonconformity
@@ -79,9 +80,11 @@ def _later_looks(case: Nonconformity, asked: Criterion, site: Site) -> Iterator[
 
     Data that were there already were known to whoever registered the criterion, and show nothing.
     """
-    planned = case.steps[PLANNED]
+    planned, unused = case.steps[PLANNED], out_of_use(site.register, case.system)
     for name, look in sorted(site.register.judged_batches(case.system).items()):
         is_window = "/" in name
+        if name in unused:
+            continue
         if is_window != (asked.window != "batch") or name < planned.body["from_batch"]:
             continue
         if _came(case.system, name, look, site) > planned.seq:

@@ -154,6 +154,14 @@ def standings(register: Record, system: str) -> dict[tuple[str, str], Standing]:
     return {about: standing_of(events) for about, events in found.items()}
 
 
+def out_of_use(record: Record, system: str) -> frozenset[str]:
+    """Batches that came and of which nothing may be used now: held back since, or discarded."""
+    found = standings(record, system).items()
+    return frozenset(
+        batch for (batch, part), one in found if part != "outcomes" and one.newest is not None and one.usable is None
+    )
+
+
 def notes_on(record: Record, system: str) -> dict[str, str]:
     """Batch → what a reader of its judgement must know: that it was let through, or is held and does not count."""
     found = {}

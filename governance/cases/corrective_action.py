@@ -392,7 +392,10 @@ _STEPS = {
 
 def step_in_words(case: Nonconformity) -> str:
     """What an open case waits for."""
-    return _STEPS[case.state][1]
+    words = _STEPS[case.state][1]
+    if case.state in nc.TO_BE_TRIAGED and case.rests_on_nothing:
+        return f"{words} (what it was found in is held back or discarded since)"
+    return words
 
 
 def step_due(case: Nonconformity, deadlines: Deadlines) -> dt.date:

@@ -2,7 +2,7 @@
 
 The criterion is the one under which the case was found, however its limit may have been loosened since, or a
 stricter one that the plan named. A batch counts with enough rows and a clear verdict; what is inconclusive shows
-nothing, and a breach shows that the action did not work.
+nothing, and a breach shows that the action did not work. A batch that is held back since counts for neither.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def evidence_of(case: Nonconformity, *, synthetic: bool = False) -> Effect:
     """
     plan = case.plan or {}
     wanted, min_n = int(plan.get("batches", 1)), _min_n(case, plan)
-    late = [item for item in case.observations if item.batch >= (plan.get("from_batch") or "")]
+    every = [item for item in case.observations if item.batch >= (plan.get("from_batch") or "")]
+    late = [item for item in every if item.batch not in case.aside]
     counted = [item for item in late if synthetic or not item.synthetic]
     breached = tuple(item.batch for item in counted if item.verdict is Outcome.BREACH)
     conforming = tuple(item.batch for item in counted if item.verdict is Outcome.CONFORMING and item.n >= min_n)

@@ -24,6 +24,8 @@ RESTATED = "nonconformity.restated"
 REOPENED = "nonconformity.reopened"
 FACTS = "nonconformity.facts_attached"
 OBSERVED = "nonconformity.observed"
+SET_ASIDE = "nonconformity.batch_set_aside"
+TAKEN_BACK = "nonconformity.batch_taken_back"
 CONFIRMED = "nonconformity.confirmed"
 REJECTED = "nonconformity.rejected"
 DOWNGRADED = "nonconformity.downgraded"
@@ -42,7 +44,7 @@ WAIVER_APPROVED = "nonconformity.waiver_approved"
 CLOSED = "nonconformity.closed"
 
 # What only the pipeline appends.
-AUTOMATIC = frozenset({SUSPECTED, ATTACHED, RESTATED, REOPENED, FACTS, OBSERVED})
+AUTOMATIC = frozenset({SUSPECTED, ATTACHED, RESTATED, REOPENED, FACTS, OBSERVED, SET_ASIDE, TAKEN_BACK})
 
 Source = Literal["criterion", "audit", "requirement", "concern"]
 # Where nothing is left to do; a further breach opens a new, linked case.
@@ -84,6 +86,9 @@ class Nonconformity:
         Accounts that carried out an action, in whichever round.
     observations : tuple
         Of this round, since its action was implemented; the newest look at each batch, in the batches' order.
+    aside : tuple of str
+        Batches that it was found in or that were observed, and that are held back or discarded since: what they show
+        counts neither for nor against an action. What becomes of the case is for people.
     """
 
     id: str
@@ -106,6 +111,12 @@ class Nonconformity:
     steps: dict[str, Event] = field(default_factory=dict)
     implementers: frozenset[str] = frozenset()
     observations: tuple[Observation, ...] = ()
+    aside: tuple[str, ...] = ()
+
+    @property
+    def rests_on_nothing(self) -> bool:
+        """Whether every batch that it was found in is held back or discarded since."""
+        return bool(self.batches) and set(self.batches) <= set(self.aside)
 
     @property
     def is_open(self) -> bool:
@@ -139,12 +150,15 @@ class Nonconformity:
             "severity": self.severity,
             "opened_at": self.opened_at,
             "batches": list(self.batches),
-            "evidence": {**self.evidence, **self._numbers(), "parts": self._parts(), "restated": list(self.restated)},
+            "evidence": {**self.evidence, **self._numbers(), "parts": self._parts(), **self._looks()},
             "owner": self.owner,
             "due": self.due,
             "source": self.source,
             "round": self.round,
         }
+
+    def _looks(self) -> dict[str, list[str]]:
+        return {"restated": list(self.restated), "set_aside": list(self.aside)}
 
     def _numbers(self) -> dict[str, float | None]:
         """The evidence's numbers as numbers; in the ledger they stand as decimal strings."""
@@ -327,6 +341,14 @@ def _with_restated(case: Nonconformity, event: Event) -> Nonconformity:
     return replace(case, restated=(*case.restated, event.body["batch"]))
 
 
+def _without(case: Nonconformity, event: Event) -> Nonconformity:
+    return replace(case, aside=tuple(sorted({*case.aside, event.body["batch"]})))
+
+
+def _with_again(case: Nonconformity, event: Event) -> Nonconformity:
+    return replace(case, aside=tuple(batch for batch in case.aside if batch != event.body["batch"]))
+
+
 def _again(case: Nonconformity, event: Event) -> Nonconformity:
     """Reopened: a new round, in which nothing of the one before counts as done but who did it."""
     case = _moved(_joined(case, event), event, "reopened")
@@ -376,5 +398,7 @@ _EXTENSIONS: dict[str, Callable[[Nonconformity, Event], Nonconformity]] = {
     POSTPONED: _postponed,
     FACTS: _with_step,
     OBSERVED: _observed,
+    SET_ASIDE: _without,
+    TAKEN_BACK: _with_again,
     VERIFIED: _verified,
 }

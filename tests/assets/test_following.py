@@ -16,18 +16,20 @@ from assets.extent import shares
 from assets.following import follow
 from assets.home import site
 from governance import reminders
+from governance.batches import out_of_use
 from governance.cases import nonconformity
+from governance.cases.corrective_action import step_in_words
 from governance.cases.effectiveness import evidence_of
 from governance.cases.nonconformity import Nonconformity
 from governance.declared.declarations import Declaration, load, load_all
 from governance.declared.system import System
 from governance.organisation.laid_down import declared_deadlines
 from governance.organisation.management import Deadlines
-from governance.people.acts import SERVICE, perform
+from governance.people.acts import SERVICE, Refused, perform
 from governance.people.due import Due
 from governance.processes import BY_VERB
 from governance.record import ledger
-from tests.conftest import BATCHES, PROVENANCE, Made, system_yaml
+from tests.conftest import BATCHES, PROVENANCE, Made, made_rows, system_yaml, write_csv
 
 MARCH, APRIL, MAY = BATCHES[2:]
 AT = dt.datetime.now(dt.UTC)
@@ -314,3 +316,43 @@ def test_what_comes_again_long_after_opens_a_linked_case(days: int, kind: str) -
     # The same batch judged anew (other code, same rows) is no recurrence.
     again = nonconformity.next_event(case, APRIL, nonconformity.Outcome.BREACH, at=later, look_back_days=730)
     assert again is None
+
+
+def late_march(story: Story, rows: list[dict[str, Any]], batch: str) -> None:
+    """March comes again with these rows; the later batch is held if it has one of them, and let go if it has none."""
+    write_csv(story.made.incoming / f"{MARCH}.csv", rows)
+    story.made.aims("run", "loans", MARCH, check=None)
+    assert (batch in out_of_use(site().register, "loans")) == any(row["case"].startswith(batch[:7]) for row in rows)
+
+
+def test_a_case_says_that_its_batch_is_held_since_and_that_it_is_back(story: Story) -> None:
+    own, stolen = made_rows(MARCH), {**made_rows(MARCH)[0], "case": made_rows(APRIL)[0]["case"]}
+    late_march(story, [stolen, *own[1:]], APRIL)
+    assert (story.case.aside, story.case.state, story.case.is_open) == ((APRIL,), "suspected", True)
+    assert story.case.rests_on_nothing
+    assert "held back or discarded since" in step_in_words(story.case)
+    told = story.made.aims("case", story.case.id).output
+    assert "batch set aside  by service:aims" in told and "(what it was found in is held back" in told
+    events = site().register.events("nonconformity.*")
+    story.follow()
+    assert site().register.events("nonconformity.*") == events, "said once"
+
+    late_march(story, own, APRIL)
+    assert (story.case.aside, story.case.rests_on_nothing) == ((), False)
+    assert story.case.batches == (APRIL,)
+    assert site().register.faults() == []
+
+
+def test_a_batch_that_is_held_since_shows_nothing_of_an_action(story: Story) -> None:
+    story.implement()
+    story.may()
+    assert evidence_of(story.case).suffices
+    own, stolen = made_rows(MARCH), {**made_rows(MARCH)[0], "case": made_rows(MAY)[0]["case"]}
+    late_march(story, [stolen, *own[1:]], MAY)
+    held = evidence_of(story.case)
+    assert (held.suffices, held.conforming, story.case.aside) == (False, (), (MAY,))
+    with pytest.raises(Refused, match="0 of 1 later batches"):
+        story.act("verify", story.case.id, "mia", effective=True, statement="April's fault is gone")
+
+    late_march(story, own, MAY)
+    assert evidence_of(story.case).suffices
