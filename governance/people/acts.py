@@ -324,11 +324,16 @@ def _said(act: Act, said: Mapping[str, Any]) -> Strict:
         return act.says.model_validate(dict(said))
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        words = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or act.verb}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in faults
-        )
+        words = "; ".join(_fault_in_words(act, fault) for fault in faults)
         raise UsageFault(f"{act.verb}: {words}. See `aims act {act.verb} --help`.") from None
+
+
+def _fault_in_words(act: Act, fault: Mapping[str, Any]) -> str:
+    """Where, what, and of a form that is not kept what the field is for."""
+    where, what = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
+    field = act.says.model_fields.get(where)
+    meant = field.description if field and fault["type"] == "string_pattern_mismatch" else None
+    return f"{where or act.verb}: {what}{f' ({meant.rstrip(chr(46))})' if meant else ''}"
 
 
 def _check(before: Before, act: Act, event: Event) -> None:

@@ -121,7 +121,7 @@ def test_a_list_of_before_orders_still_keeps_persons_out(made: Made, landed: Any
 @pytest.mark.parametrize(
     ("ticket", "why"),
     [
-        ("Jane Doe", "String should match pattern"),
+        ("Jane Doe", "(Number of the request in your own register of them, such as DPO-2024-17. Never a name)"),
         ("jane", "match pattern"),
         ("jane.doe@example.org", "e-mail address"),
     ],
