@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.column_sources import landed_from_body, measured_from
+from assets.landed.column_sources import landed_from_body, measured_from
 from checks.rules import DUCKDB_TYPES
 from governance.declared.declarations import Declaration
 from governance.declared.sources import Part

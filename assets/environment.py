@@ -12,7 +12,7 @@ import platform
 from importlib.metadata import distributions
 from typing import Any
 
-from assets.home import Site
+from assets.kept.home import Site
 from governance.record.canonical import digest
 
 FOUND = "environment.found"

@@ -12,16 +12,16 @@ from typing import Any
 
 import dagster as dg
 
-from assets.acquisition import AcquisitionFault
-from assets.checking import Checked, land_and_check
 from assets.column_metadata import landed_columns, measured_columns
-from assets.home import Site, home
-from assets.judging import judge_batch, judge_restated, write_report
-from assets.landing import Held, NotArrived, batch_part, usable
-from assets.reference import freeze_reference, reference_profile
-from assets.taught import note_overlap
-from assets.training import train
-from assets.windows import judge_windows, review_window, window_ending_with
+from assets.judged.judging import judge_batch, judge_restated, write_report
+from assets.judged.reference import freeze_reference, reference_profile
+from assets.judged.taught import note_overlap
+from assets.judged.training import train
+from assets.judged.windows import judge_windows, review_window, window_ending_with
+from assets.kept.home import Site, home
+from assets.landed.checking import Checked, land_and_check
+from assets.landed.landing import Held, NotArrived, batch_part, usable
+from assets.source.acquisition import AcquisitionFault
 from checks.overlap import Overlap
 from checks.results import as_check_result, data_check
 from governance.arrivals import in_words
@@ -407,7 +407,7 @@ class _one_line:
         return None
 
     def __exit__(self, kind: Any, error: Any, _trace: Any) -> None:
-        from assets.lake import Altered
+        from assets.kept.lake import Altered
 
         if isinstance(error, (UsageFault, AcquisitionFault, Altered, Held, NotArrived)):
             raise dg.Failure(redacted(str(error)), allow_retries=False) from None

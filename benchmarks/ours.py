@@ -148,7 +148,7 @@ _UNKNOWN: dict[str, Any] = {"label": None, "prediction": None, "score_column": N
 
 
 def table_of(paths: Sequence[str]) -> ir.Table:
-    """Files as one table, as the pipeline reads them (`assets.reference.table_of`)."""
+    """Files as one table, as the pipeline reads them (`assets.judged.reference.table_of`)."""
     import ibis
 
     return ibis.duckdb.connect().read_parquet(list(paths))

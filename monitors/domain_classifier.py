@@ -3,7 +3,7 @@
 Two columns that keep their shares and change what they have to do with each other are told apart here and nowhere
 else. This is the one measurement that needs rows and not counts: a bounded sample of them, held in memory for as
 long as it takes, of which nothing remains but an area under a curve and the names of columns. Who draws the sample
-is in `assets.sampling`.
+is in `assets.judged.sampling`.
 """
 
 from __future__ import annotations

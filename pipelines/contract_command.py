@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assets.home import home
+from assets.kept.home import home
 from governance.declared import periods
 from governance.declared.declarations import Declaration, load_all, systems_folder
 from governance.faults import UsageFault

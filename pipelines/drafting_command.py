@@ -166,7 +166,7 @@ def init(name: str, source: Path, into: Path | None, as_json: bool) -> None:
     Without --into the folder is made in AIMS_SYSTEMS, or here. Nothing runs until somebody has decided every guess
     and written what no file can know: `aims check` lists what is left.
     """
-    from assets.drafting import draft
+    from assets.on_demand.drafting import draft
     from pipelines.inspecting import progress
     from pipelines.listing import show
     from pipelines.writing import write_new

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from assets.home import Home
+from assets.kept.home import Home
 from governance.faults import UsageFault
 from governance.records import Outcome
 from governance.register import PART_KEYS, Register

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from assets.inspection import Request, inspect
+from assets.on_demand.inspection import Request, inspect
 from governance.faults import UsageFault
 from monitors.first_look import Inspection
 

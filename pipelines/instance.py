@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.home import Home
-from assets.lake import keep_text
+from assets.kept.home import Home
+from assets.kept.lake import keep_text
 
 if TYPE_CHECKING:
     import dagster as dg

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from assets.home import Home, home
+from assets.kept.home import Home, home
 from governance.faults import UsageFault
 from governance.people.acts import SERVICE
 from governance.record import ledger as record
@@ -19,7 +19,7 @@ from governance.register import Register
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    from assets.stored_files import Looked
+    from assets.on_demand.stored_files import Looked
     from governance.record.verify_ledger import Checkpoint
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -41,8 +41,8 @@ def verify(keys: tuple[Path, ...], paths: tuple[Path, ...], authority: Path | No
     With checkpoints that were kept elsewhere, and the key that was passed on elsewhere, a rewritten or shortened
     ledger is found as well. Exit 1 when something does not hold.
     """
-    from assets.rejudging import rejudge
-    from assets.stored_files import look_at_all
+    from assets.judged.rejudging import rejudge
+    from assets.on_demand.stored_files import look_at_all
 
     place = _existing()
     register = place.register()

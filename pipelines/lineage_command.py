@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assets.home import home
+from assets.kept.home import home
 from governance.faults import UsageFault
 
 if TYPE_CHECKING:

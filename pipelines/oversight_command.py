@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from assets.home import home
+from assets.kept.home import home
 from governance.cases.concerns import Category
 from governance.faults import UsageFault
 from pipelines.acting import JSON, TOKEN, held_token, tell
@@ -147,7 +147,7 @@ def report(
     as_json: bool,
 ) -> None:
     """Raises a concern about SYSTEM (or `organisation`). Prints its number, by which its answer is found."""
-    from assets.intake import erase_text, keep_text
+    from assets.kept.intake import erase_text, keep_text
     from governance.cases.concerns import REPORT
 
     _must_be_begun()
@@ -183,7 +183,7 @@ def _read(file: Path | None) -> str:
 @click.argument("name", metavar="CONCERN")
 def read(name: str) -> None:
     """Prints what was written with CONCERN, once it is sure that nobody has altered it."""
-    from assets.intake import text_of
+    from assets.kept.intake import text_of
 
     click.echo(text_of(home().concerns, _the_concern(name).text_sha256))
 
@@ -195,7 +195,7 @@ def read(name: str) -> None:
 @JSON
 def erase(name: str, reason: str, token_file: Path | None, as_json: bool) -> None:
     """Erases what was written with CONCERN, and its salt. The record stays whole, and says that it was erased."""
-    from assets.intake import erase_text
+    from assets.kept.intake import erase_text
     from governance.cases.concerns import ERASE
 
     found = _the_concern(name)

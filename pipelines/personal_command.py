@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from assets.home import home
+from assets.kept.home import home
 from governance.cases.personal_orders import Ground
 from governance.faults import UsageFault
 from pipelines.acting import TOKEN, held_token
 
 if TYPE_CHECKING:
-    from assets.erasing import Erasure
-    from assets.home import Site
+    from assets.kept.home import Site
+    from assets.orders.erasing import Erasure
     from governance.cases.personal_orders import Order
     from governance.declared.declarations import Declarations
 
@@ -52,8 +52,8 @@ def erase(system: str, column: str | None, ticket: str, ground: str, token_file:
 
     For the role governance lead, system owner. Leaves the event personal.erasure_ordered.
     """
-    from assets.erasing import naming_column
-    from assets.ordering import Actor, order_erasure
+    from assets.orders.erasing import naming_column
+    from assets.orders.ordering import Actor, order_erasure
     from governance.declared.declarations import load_all, systems_folder
     from pipelines.declared import the_system
 
@@ -81,8 +81,8 @@ def rotate(ticket: str, reason: str, token_file: Path | None) -> None:
 
     For the role governance lead. Leaves the event personal.rotation_ordered.
     """
-    from assets.keyring import newest_key
-    from assets.ordering import Actor, order_rotation
+    from assets.orders.ordering import Actor, order_rotation
+    from assets.persons.keyring import newest_key
 
     place, by = _site(), Actor(held_token(token_file))
     _resume(None, place)
@@ -95,9 +95,9 @@ def rotate(ticket: str, reason: str, token_file: Path | None) -> None:
 @JSON
 def keys(as_json: bool) -> None:
     """The keys that there are, with how many landed parts need each. No secret is shown."""
-    from assets.home import site
-    from assets.keyring import ring
-    from assets.treating import key_id
+    from assets.kept.home import site
+    from assets.persons.keyring import ring
+    from assets.persons.treating import key_id
     from pipelines.listing import show
 
     rows = []
@@ -120,7 +120,7 @@ def destroy_key(name: str, statement: str, token_file: Path | None) -> None:
 
     For the role governance lead. Leaves the event personal.destruction_granted.
     """
-    from assets.ordering import Actor, order_destruction
+    from assets.orders.ordering import Actor, order_destruction
 
     place, by = _site(), Actor(held_token(token_file))
     _resume(None, place)
@@ -170,8 +170,8 @@ def find(system: str, column: str | None, as_json: bool) -> None:
 
     A person is told by the number of their line, and never repeated.
     """
-    from assets.erasing import naming_column
-    from assets.sealed import orders_about
+    from assets.orders.erasing import naming_column
+    from assets.orders.sealed import orders_about
     from governance.declared.declarations import load_all, systems_folder
     from pipelines.declared import the_system
     from pipelines.listing import show
@@ -191,7 +191,7 @@ def find(system: str, column: str | None, as_json: bool) -> None:
 
 
 def _site() -> Site:
-    from assets.home import site
+    from assets.kept.home import site
 
     if not home().exists:
         raise UsageFault(f"Nothing has run yet in {home().root}: nobody's rows are there.")
@@ -209,8 +209,8 @@ def _persons() -> list[str]:
 
 
 def _carried_out(order: Order, found: Declarations | None, place: Site) -> Erasure | None:
-    from assets.lake import Altered
-    from assets.ordering import carry_out
+    from assets.kept.lake import Altered
+    from assets.orders.ordering import carry_out
 
     try:
         return carry_out(order, found, place)
@@ -220,7 +220,7 @@ def _carried_out(order: Order, found: Declarations | None, place: Site) -> Erasu
 
 def _resume(found: Declarations | None, place: Site, about: str | None = None) -> tuple[int, int]:
     """What was interrupted is done first; what cannot be is told, and stands in nobody's way. How many of each."""
-    from assets.ordering import left_open
+    from assets.orders.ordering import left_open
 
     done = left = 0
     for order in left_open(place):

@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from assets.home import home, site
-from assets.landing import NotArrived
-from assets.proving import Proven, proof_sizes, prove
+from assets.kept.home import home, site
+from assets.landed.landing import NotArrived
+from assets.on_demand.proving import Proven, proof_sizes, prove
 from governance.declared.declarations import Declaration
 from governance.faults import UsageFault
 from pipelines.listing import show

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from assets.home import home, site
+from assets.kept.home import home, site
 from governance.declared import periods
 from governance.declared.declarations import load_all, systems_folder
 from governance.faults import UsageFault
@@ -23,8 +23,8 @@ def quality(system: str, batch: str | None, as_json: bool) -> None:
     Taken on demand from the landed file, which is verified first. Codes are read from lists that disagree; measures
     that are not taken say why.
     """
-    from assets.lake import Altered
-    from assets.quality import families_without, quality_of
+    from assets.kept.lake import Altered
+    from assets.on_demand.quality import families_without, quality_of
     from governance.standard.data_quality import data_quality
     from pipelines.listing import show
 

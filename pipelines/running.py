@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from assets.comparisons import comparisons_of
-from assets.home import Home, site
+from assets.judged.comparisons import comparisons_of
+from assets.kept.home import Home, site
 from governance.batches import standing
 from governance.declared import periods
 from governance.declared.declarations import Declaration
@@ -96,8 +96,8 @@ class Runner:
         return self._became(task, before)
 
     def _is_current(self, task: Task) -> bool:
-        from assets.judging import is_current
-        from assets.landing import batch_part
+        from assets.judged.judging import is_current
+        from assets.landed.landing import batch_part
 
         assert task.batch is not None
         part = "outcomes" if "outcomes" in task.assets else batch_part(self.declaration, task.batch)
@@ -127,7 +127,7 @@ class Runner:
         return f"; {', '.join(periods.label_of(system, b) for b in anew)} judged anew" if anew else ""
 
     def _held(self, task: Task, before: int) -> str | None:
-        from assets.landing import batch_part
+        from assets.landed.landing import batch_part
 
         if task.batch is None:
             return None
@@ -182,7 +182,7 @@ def run_all(runner: Runner, batches: Sequence[str], say: Progress) -> list[str]:
 
 def alert(declarations: dict[str, Declaration], run: str) -> int:
     """Tells what has not been told, follows every open case, and tells what that found; returns how many were told."""
-    from assets.following import follow
+    from assets.cases.following import follow
     from pipelines.alerts import deliver, tell_faults
 
     now = site(run=run)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from assets.agreed import agreed_in, record_now
-from assets.home import Home, Site
+from assets.judged.agreed import agreed_in, record_now
+from assets.kept.home import Home, Site
 from governance.approval.approvals import in_force, versions
 from governance.approval.coverage import approval_gap, questions
 from governance.declared.declarations import Declaration

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from click.testing import CliRunner, Result
 
-from assets import erasing, keyring
-from assets.home import Site
-from assets.ordering import Actor, order_destruction, order_erasure, order_rotation
+from assets.kept.home import Site
+from assets.orders import erasing
+from assets.orders.ordering import Actor, order_destruction, order_erasure, order_rotation
+from assets.persons import keyring
 from governance.cases.personal_orders import Order
 from governance.declared.declarations import Declaration
 from governance.people.accounts import OPENED

@@ -1,8 +1,8 @@
 """How rows are prepared between their source and the lake, step by step, each with its reason (A.7.6).
 
 Decided here: which steps there are and what one may say. Whether an expression can be carried out is told by
-`checks.expressions`; the steps are carried out in `assets.preparing`. No step takes a statistic of the data: what
-is put in is a constant that somebody declared, so nothing of one batch leaks into another.
+`checks.expressions`; the steps are carried out in `assets.landed.preparing`. No step takes a statistic of the data:
+what is put in is a constant that somebody declared, so nothing of one batch leaks into another.
 """
 
 from __future__ import annotations

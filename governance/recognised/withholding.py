@@ -28,7 +28,7 @@ def withheld(error: BaseException) -> Withheld:
 
 
 def place_of(error: BaseException) -> str:
-    """`KeyError in assets/landing.py:71 (land)`."""
+    """`KeyError in assets/landed/landing.py:71 (land)`."""
     frames = traceback.extract_tb(error.__traceback__)
     name = type(error).__name__
     return f"{name} in {_short(frames[-1].filename)}:{frames[-1].lineno} ({frames[-1].name})" if frames else name

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from assets.home import Site, site
+from assets.kept.home import Site, site
 from tests.conftest import PROVENANCE, Made, contract_yaml, system_yaml, write_csv
 
 SCHEMA = pa.schema(

@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from assets import checking
-from assets.home import site
-from governance.declared.declarations import load
 from tests.assets.test_arrival_order import KILLED, counted, send, shuffled
+
+from assets.kept.home import site
+from assets.landed import checking
+from governance.declared.declarations import load
 from tests.conftest import Made
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from assets import environment as environment_module
 from assets.environment import FOUND, environment, note_environment
-from assets.home import site
+from assets.kept.home import site
 from tests.conftest import BATCHES, Made
 
 

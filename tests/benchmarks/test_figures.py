@@ -147,7 +147,7 @@ def test_a_part_that_is_none_is_told(name: str) -> None:
 
 def test_the_kept_profile_of_34_columns_is_well_under_a_megabyte(tmp_path: Path) -> None:
     """With 300,000 rows, most cells of the outcome cubes hold somebody; more rows then add digits, not cells."""
-    from assets.profiles import parsed_profile, write_profile
+    from assets.judged.profiles import parsed_profile, write_profile
     from benchmarks.ours import shape_of, table_of
     from monitors.freezing import freeze
     from monitors.profiling import profile

@@ -222,7 +222,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
     @functools.cache
     def engine(name: str) -> Any:
         if name == "spark":
-            from assets.engines import spark_session
+            from assets.source.engines import spark_session
 
             return Spark(spark_session("local[2]", str(tmp_path_factory.mktemp("spark"))))
         return {"duckdb": DuckDB, "pandas": Pandas}[name]()

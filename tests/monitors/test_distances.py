@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from assets.acquisition import PackageMember, acquire
-from assets.home import home
+from assets.kept.home import home
+from assets.source.acquisition import PackageMember, acquire
 from governance.declared.declarations import load, systems_folder
 from monitors.column_drift import measurements
 from monitors.distances import chi_square, chi_square_test, jensen_shannon, psi, total_variation, wasserstein

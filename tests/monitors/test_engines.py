@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from assets.engines import connected
+from assets.source.engines import connected
 from governance.declared.system import Engine
 from monitors.freezing import Shape, freeze
 from monitors.grid import Grid

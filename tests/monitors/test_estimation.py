@@ -14,8 +14,8 @@ from scipy import stats
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import accuracy_score, f1_score, precision_score, recall_score, roc_auc_score
 
-from assets.acquisition import PackageMember, acquire
-from assets.home import home
+from assets.kept.home import home
+from assets.source.acquisition import PackageMember, acquire
 from governance.declared.declarations import load, systems_folder
 from governance.declared.metrics import ESTIMATED
 from governance.records import Measurement

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets.home import home
+from assets.kept.home import home
 
 LARGEST = "1m"
 

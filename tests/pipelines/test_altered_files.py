@@ -15,10 +15,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.home import home, site
-from assets.lake import Altered, verified
-from assets.stored_files import look_at_all
-from assets.training import model_file
+from assets.judged.training import model_file
+from assets.kept.home import home, site
+from assets.kept.lake import Altered, verified
+from assets.on_demand.stored_files import look_at_all
 from tests.conftest import BATCHES, PROVENANCE, Made, made_rows, system_yaml, write_csv
 from tests.people import People
 
@@ -259,7 +259,7 @@ def test_sums_that_no_count_digest_sees_are_found_by_the_bytes(kept: Kept) -> No
     """The digest of a profile is over its counts: a mean that was moved left it as it was."""
     import pandas as pd
 
-    from assets.profiles import parsed_profile, read_profile
+    from assets.judged.profiles import parsed_profile, read_profile
 
     path = kept.file("profile")
     frame = pd.read_parquet(path)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from assets import checking
-from assets.checking import land_and_check
-from assets.home import Site, site
-from assets.landing import Held, land
+from assets.kept.home import Site, site
+from assets.landed import checking
+from assets.landed.checking import land_and_check
+from assets.landed.landing import Held, land
 from governance.cases.schema_changes import changes, looks_personal
 from governance.people.acts import Refused, perform
 from governance.people.appointing import ACTS as APPOINTING

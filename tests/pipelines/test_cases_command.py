@@ -132,7 +132,7 @@ def test_what_was_found_is_told_although_following_broke(made: Made, monkeypatch
     def breaks(*_: object) -> None:
         raise LookupError("planted")
 
-    monkeypatch.setattr("assets.following.note_changes", breaks)
+    monkeypatch.setattr("assets.cases.following.note_changes", breaks)
     made.send_all()
     made.send(APRIL, shift=2.0)
     assert "LookupError" in made.aims("run", "loans", check=3).output

@@ -14,9 +14,9 @@ import dagster as dg
 import pytest
 import yaml
 
-from assets.checking import land_and_check
 from assets.factory import checked_results
-from assets.home import site
+from assets.kept.home import site
+from assets.landed.checking import land_and_check
 from governance.declared.declarations import load
 from tests.conftest import BATCHES, Made, assessment_yaml, contract_yaml, made_rows, system_yaml, write_csv
 

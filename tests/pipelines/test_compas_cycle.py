@@ -104,7 +104,7 @@ class World:
 
 def people_by_quarter() -> tuple[list[str], dict[str, list[list[str]]]]:
     """The published file's header and rows, by the quarter of their screening."""
-    from assets.home import home
+    from assets.kept.home import home
 
     (source,) = home().cache.glob("members/c451db85*/*.csv")
     with source.open(encoding="utf-8", newline="") as file:

@@ -20,7 +20,7 @@ import dagster as dg
 import pytest
 
 from assets.factory import PARTITIONS, assets_of
-from assets.home import site
+from assets.kept.home import site
 from governance.declared.declarations import load_all
 from pipelines import automation
 from pipelines.automation import cadence_schedules, landing_sensor, run_failure_sensor, watchdog_sensor
@@ -214,7 +214,7 @@ def test_a_system_with_faults_is_left_out_and_shown(made: Made) -> None:
 
 
 def dagster(made: Made, *arguments: str) -> subprocess.CompletedProcess[str]:
-    from assets.home import Home
+    from assets.kept.home import Home
 
     prepare(Home(made.home))
     environment = {**made.environment, "DAGSTER_HOME": str(made.home / "dagster")}
@@ -243,7 +243,7 @@ def test_one_batch_is_materialised_from_dagsters_own_command_line(made: Made) ->
 @pytest.fixture
 def webserver(made: Made) -> Iterator[str]:
     """The real thing on a free port, over this home."""
-    from assets.home import Home
+    from assets.kept.home import Home
 
     prepare(Home(made.home))
     with socket.socket() as free:

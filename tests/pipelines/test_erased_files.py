@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets import keyring
-from assets.home import home, site
+from assets.kept.home import home, site
+from assets.persons import keyring
 from governance.register import Register
 from tests import orders
 from tests.conftest import BATCHES, ROWS, Made, made_rows, write_csv

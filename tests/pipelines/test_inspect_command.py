@@ -115,6 +115,6 @@ def test_it_needs_no_home_and_leaves_nothing(files: tuple[str, str], tmp_path: P
 
 
 def test_other_commands_do_not_load_it() -> None:
-    code = "import sys, pipelines.command; print([m for m in ('duckdb', 'ibis', 'scipy', 'assets.inspection') if m in sys.modules])"
+    code = "import sys, pipelines.command; print([m for m in ('duckdb', 'ibis', 'scipy', 'assets.on_demand.inspection') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "assets.inspection" not in done.stdout
+    assert "assets.on_demand.inspection" not in done.stdout

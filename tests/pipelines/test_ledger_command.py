@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
-from assets.home import Home
+from assets.kept.home import Home
 from tests.conftest import Made
 from tests.governance.conftest import NOON
 from tests.timestamp_authority import Authority, answering

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from assets.judging import judge_batch, write_report
-from assets.landing import batch_part, land
-from assets.reference import freeze_reference
+from assets.judged.judging import judge_batch, write_report
+from assets.judged.reference import freeze_reference
+from assets.landed.landing import batch_part, land
 from tests.assets.conftest import here
 from tests.conftest import BATCHES, Made, system_yaml
 

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-import assets.judging
+import assets.judged.judging
 from tests import orders
 from tests.conftest import BATCHES, Made, contract_yaml, made_rows, system_yaml, write_csv
 from tests.personal_corpus import Planted, planted
@@ -68,7 +68,7 @@ def test_nothing_planted_is_left_anywhere(
     for place, batch in enumerate(BATCHES):
         send(made, batch, items[place * 200 : place * 200 + 260])
     send(made, HELD, items[:260], remark="they wrote from wilhelmina.q@example.org")
-    profile = assets.judging.profile_of_batch
+    profile = assets.judged.judging.profile_of_batch
 
     def breaks(reference: Any, landing: Any, *more: Any) -> Any:
         if landing.batch != BROKEN:
@@ -78,7 +78,7 @@ def test_nothing_planted_is_left_anywhere(
         except KeyError as cause:
             raise ValueError(f"cannot cast {items[300].text} and {items[-1].value}") from cause
 
-    monkeypatch.setattr(assets.judging, "profile_of_batch", breaks)
+    monkeypatch.setattr(assets.judged.judging, "profile_of_batch", breaks)
     with caplog.at_level(logging.INFO):
         done = made.aims("run", "loans", check=None)
         logging.getLogger("some.library").error("row %s is odd", items[41].text)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from assets import keyring
-from assets.home import Site, home, site
-from assets.landing import land
+from assets.kept.home import Site, home, site
+from assets.landed.landing import land
+from assets.persons import keyring
 from governance.cases.personal_orders import KINDS, due, orders_of
 from governance.declared.declarations import load
 from governance.people.acts import Before, Refused, perform

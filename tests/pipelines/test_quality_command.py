@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from assets.home import site
-from assets.landing import land
+from assets.kept.home import site
+from assets.landed.landing import land
 from governance.declared.declarations import load
 from governance.standard.data_quality import data_quality
 from tests.conftest import BATCHES, PROVENANCE, Made, contract_yaml, made_rows, system_yaml, write_csv
@@ -33,7 +33,7 @@ def faulty_rows() -> list[dict[str, Any]]:
 @pytest.fixture
 def rows(made: Made) -> pd.DataFrame:
     """The faulty batch, landed, and the reference's two months."""
-    from assets.reference import freeze_reference
+    from assets.judged.reference import freeze_reference
 
     for batch in BATCHES[:2]:
         made.send(batch)

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from assets import checking, landing
-from assets.checking import land_and_check
-from assets.home import Site, site
-from assets.judging import judge_batch, judge_restated
-from assets.landing import Held, NotArrived
-from assets.reference import freeze_reference
+from assets.judged.judging import judge_batch, judge_restated
+from assets.judged.reference import freeze_reference
+from assets.kept.home import Site, site
+from assets.landed import checking, landing
+from assets.landed.checking import land_and_check
+from assets.landed.landing import Held, NotArrived
 from governance.absence import states
 from governance.batches import notes_on, standing
 from governance.people.acts import Refused, perform

@@ -93,7 +93,7 @@ def test_the_home_is_answered_at_once_with_the_register_elsewhere(made: Made, po
     """What is heavy stays out: neither Alembic nor anything of the pipeline is imported to tell how things stand."""
     script = (
         "import sys\nfrom click.testing import CliRunner\nfrom pipelines.command import main\n"
-        "from assets.home import home\nhome().register() if len(sys.argv) > 1 else None\n"
+        "from assets.kept.home import home\nhome().register() if len(sys.argv) > 1 else None\n"
         "assert CliRunner().invoke(main, ['status']).exit_code == 0\n"
         "print(*sorted({'alembic', 'dagster', 'pandas', 'scipy', 'securesystemslib', 'cryptography'} & set(sys.modules)))"
     )

@@ -138,8 +138,8 @@ def test_labels_that_come_later_restate_the_batch_and_nothing_is_judged_before(m
 
 @pytest.mark.parametrize("estimator", ["linear_regression", "gradient_boosting"])
 def test_a_candidate_is_trained_and_held_against_its_release_criteria(made: Made, estimator: str) -> None:
-    from assets.home import site
-    from assets.training import train
+    from assets.judged.training import train
+    from assets.kept.home import site
     from governance.declared.declarations import load
 
     documents = declared(made)

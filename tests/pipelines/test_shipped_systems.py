@@ -283,7 +283,7 @@ def test_the_ledger_holds_and_says_that_it_is_unanchored(shipped: Shipped) -> No
 
 def people_of_the_file() -> tuple[set[str], set[str], set[tuple[str, str]]]:
     """Full names, case numbers, and (surname, date of birth) of everybody in the source file."""
-    from assets.home import home
+    from assets.kept.home import home
 
     (source,) = home().cache.glob("members/c451db85*/*.csv")
     with source.open(encoding="utf-8", newline="") as file:
@@ -401,10 +401,10 @@ def test_spark_counts_the_shipped_systems_to_the_last_row(
     pytest.importorskip("pyspark", reason="Spark is an extra")
     import dataclasses
 
-    from assets.home import home, site
-    from assets.judging import profile_of_batch
-    from assets.landing import batch_part, landed
-    from assets.reference import reference_profile
+    from assets.judged.judging import profile_of_batch
+    from assets.judged.reference import reference_profile
+    from assets.kept.home import home, site
+    from assets.landed.landing import batch_part, landed
     from governance.declared.declarations import load, systems_folder
     from governance.declared.system import Engine
 

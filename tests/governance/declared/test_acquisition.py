@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assets.landing import Held, land
+from assets.landed.landing import Held, land
 from governance.declared.acquisition import BY_DEFAULT, FACTS, is_given, refused, required_facts
 from governance.declared.declarations import load_all
 from governance.declared.sources import Provenance

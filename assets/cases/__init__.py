@@ -1,0 +1,1 @@
+"""Open cases followed: candidates for the cause, extent, later batches."""

@@ -1,0 +1,1 @@
+"""What is made of landed rows: reference, profiles, measurements, verdicts, candidates, assessments in force."""

@@ -1,0 +1,1 @@
+"""What lies in `AIMS_HOME`: files named by their bytes, secrets, texts that stay out of the record."""

@@ -1,0 +1,1 @@
+"""From a declared source to something that the engine scans."""
