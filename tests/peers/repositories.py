@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,11 +103,11 @@ def _stored(repository: Repository) -> Path:
 
 
 def _git(folder: Path, *words: str, given: bytes = b"") -> bytes:
-    """What git answers.
-
-    Raises
-    ------
-    CalledProcessError
-        It failed; what it says stands above the traceback.
-    """
-    return subprocess.run(["git", "-C", str(folder), *words], input=given, stdout=subprocess.PIPE, check=True).stdout
+    """What git answers. Where it fails it has said why, and the command ends with what to do."""
+    done = subprocess.run(["git", "-C", str(folder), *words], input=given, stdout=subprocess.PIPE, check=False)
+    if done.returncode:
+        sys.exit(
+            f"{folder} has not what is pinned (git {words[0]}: {done.returncode}). Unset AIMS_PEERS to have it "
+            "fetched, or put a git repository there that has the commit."
+        )
+    return done.stdout
