@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.assets.test_arrival_order import at
 
 from assets.judged.judging import judge_batch, judge_restated
 from assets.judged.reference import freeze_reference
@@ -24,7 +23,8 @@ from assets.landed.landing import judged_and_in_use
 from assets.source.refusals import Held, NotArrived
 from governance.batches import standings
 from governance.declared.declarations import Declaration, load
-from tests.assets.histories import batch
+from tests.assets.landed.histories import batch
+from tests.assets.landed.test_arrival_order import at
 from tests.conftest import Made, assessment_yaml, made_rows, system_yaml, write_csv
 
 ROWS = 80

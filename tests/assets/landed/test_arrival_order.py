@@ -30,7 +30,7 @@ from assets.landed.checking import land_and_check
 from assets.source.refusals import Held, NotArrived
 from governance.batches import standings
 from governance.declared.declarations import Declaration, load
-from tests.assets.histories import Ended, Version, batch, ends, rows_of
+from tests.assets.landed.histories import Ended, Version, batch, ends, rows_of
 from tests.conftest import Made, made_rows, system_yaml, write_csv
 
 Step = tuple[int, Version]
@@ -300,7 +300,7 @@ def test_killed_processes_started_again_end_as_they_must(world: Callable[..., Ma
     """SIGKILL, at moments that nobody chose: the ledger's growth is watched and the process is killed in its midst."""
     made = world("killed", 8)
     register, rng = site().register, random.Random(7)
-    command = [sys.executable, "-m", "tests.assets.sending", str(made.systems.parent), "7"]
+    command = [sys.executable, "-m", "tests.assets.landed.sending", str(made.systems.parent), "7"]
     for events in (4, 11, 17):
         process = subprocess.Popen(command, env=made.environment, start_new_session=True)
         while process.poll() is None and register.head()[0] < events:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.assets.test_arrival_order import declare
 
 from assets.kept.home import home, site
 from assets.kept.lake import keep_file, keep_text
@@ -21,7 +20,8 @@ from assets.landed.keyprints import Keyprints
 from assets.landed.landing import land
 from assets.on_demand.stored_files import look_at_all
 from governance.declared.declarations import Declaration, load
-from tests.assets.histories import Version, batch, rows_of
+from tests.assets.landed.histories import Version, batch, rows_of
+from tests.assets.landed.test_arrival_order import declare
 from tests.conftest import write_csv
 
 # Day → its keys. The second day shares one with the first, the fourth one with the first and two with the third.

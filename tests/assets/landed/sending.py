@@ -1,4 +1,4 @@
-"""A process of its own that sends a history and may be killed: `python -m tests.assets.sending FOLDER SEED`.
+"""A process of its own that sends a history and may be killed: `python -m tests.assets.landed.sending FOLDER SEED`.
 
 How far it came stands in a file, so that a new start goes on with the step that was interrupted.
 """
@@ -10,11 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.assets.test_arrival_order import KILLED, counted, send, shuffled
 
 from assets.kept.home import site
 from assets.landed import checking
 from governance.declared.declarations import load
+from tests.assets.landed.test_arrival_order import KILLED, counted, send, shuffled
 from tests.conftest import Made
 
 
