@@ -46,7 +46,7 @@ test: $(READY) $(SPARK) data  ## all tests
 explore: $(READY) $(SPARK) data  ## new examples for every property, a thousand each where `make test` repeats a hundred
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=explore
 
-peers: $(READY)  ## what the peers published, through `aims import` and back: fetches 150 MB from GitHub, some minutes
+peers: $(READY)  ## what the peers published, through `aims import` and back: fetches their repositories from GitHub
 	@$(BIN)/python -m tests.peers
 
 check: $(READY) data lint test  ## everything that must be green: format, lint, types, imports, tests, the graph
